@@ -1,0 +1,60 @@
+# Every path is relative to the checkout, whose own path may hold spaces.
+PYTHON ?= python3.11
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+PIP_INSTALL := $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check --root-user-action=ignore --no-deps
+COVERAGE := --cov --cov-fail-under=85
+NOTEBOOKS := $(wildcard notebooks/*.ipynb notebooks/*/*.ipynb)
+STRIP_FLAGS := --keep-id --extra-keys "metadata.papermill cell.metadata.papermill metadata.language_info.version"
+
+.PHONY: help demo test test-all bench lab lint lock clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+demo: $(INSTALLED) ## run the default experiment: quantize, deploy, accuracy, latency, report
+	$(BIN)/workbench run demo
+
+test: lint ## lint, then every test but the slow ones, with coverage
+	$(BIN)/python -m pytest -m "not slow" $(COVERAGE)
+
+test-all: lint ## lint, then every test, with coverage
+	$(BIN)/python -m pytest $(COVERAGE)
+
+bench: demo ## what `import workbench` and the timing harness cost
+	$(BIN)/python benchmarks/import_cost.py
+	$(BIN)/python benchmarks/harness_cost.py runs/demo
+
+lab: $(INSTALLED) ## open JupyterLab on notebooks/, for this machine only (LAB_FLAGS=... for more)
+	$(BIN)/jupyter-lab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks $(LAB_FLAGS)
+
+lint: $(INSTALLED) ## check style, types, and that notebooks hold no outputs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy workbench
+	$(if $(NOTEBOOKS),$(BIN)/nbstripout --verify $(STRIP_FLAGS) $(NOTEBOOKS))
+
+lock: $(INSTALLED) ## remake requirements/cpu.lock from pyproject.toml (UPGRADE=1 takes the newest versions)
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group build --override requirements/overrides.txt \
+	  --python-version 3.11 --python-platform x86_64-manylinux_2_28 --only-binary :all: --generate-hashes \
+	  --no-emit-package pip --no-emit-index-url --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) \
+	  --quiet --output-file requirements/cpu.lock
+
+clean: ## remove .venv and the tools' caches; runs/ stays
+	rm -rf .venv build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Two steps, each with a stamp touched last: a change of pyproject.toml alone does not download anything again, and what was
+# cut off half-way starts anew. --clear, so that nothing stays that left the lock. pip itself is the one that venv brings.
+.venv/.locked: requirements/cpu.lock
+	@command -v "$(PYTHON)" >/dev/null || { echo "No $(PYTHON) here: use make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@"$(PYTHON)" requirements/check_machine.py
+	@echo "Setting up .venv: about 3 minutes and 2 GB, this once"
+	@"$(PYTHON)" -m venv --clear .venv
+	@$(PIP_INSTALL) --only-binary :all: --require-hashes -r requirements/cpu.lock
+	@touch $@
+
+$(INSTALLED): .venv/.locked pyproject.toml
+	@$(PIP_INSTALL) --no-build-isolation -e .
+	@touch $@

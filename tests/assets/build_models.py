@@ -1,0 +1,90 @@
+"""Make every model that the tests use: `python build_models.py FOLDER`, in a process of its own since it needs Paddle."""
+
+import os
+import sys
+from pathlib import Path
+
+os.environ["FLAGS_enable_pir_api"] = "0"
+
+import numpy as np
+import paddle
+import tiny_task
+from paddle import nn
+
+TRAINING_STEPS = 60
+BATCH = 32
+SIZE, CLASSES = tiny_task.SIZE, tiny_task.CLASSES
+
+
+def network(width: int) -> nn.Layer:
+    """Conv, BN, ReLU, depthwise conv, conv, global pool, linear: what a mobile network is made of."""
+    return nn.Sequential(
+        nn.Conv2D(3, width, 3, padding=1, bias_attr=False), nn.BatchNorm2D(width), nn.ReLU(),
+        nn.Conv2D(width, width, 3, padding=1, groups=width, bias_attr=False), nn.BatchNorm2D(width), nn.ReLU(),
+        nn.Conv2D(width, 2 * width, 3, stride=2), nn.ReLU(),
+        nn.AdaptiveAvgPool2D(1), nn.Flatten(), nn.Linear(2 * width, CLASSES),
+    )  # fmt: skip
+
+
+class Strange(nn.Layer):
+    """A network with an operator that paddle2onnx does not know."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2D(3, 4, 3)
+
+    def forward(self, image: paddle.Tensor) -> paddle.Tensor:
+        return paddle.lgamma(self.conv(image).abs() + 1).mean(axis=[2, 3])
+
+
+def train(net: nn.Layer) -> None:
+    """Teach it the textures: pictures that neither calibration nor evaluation has."""
+    labels = np.arange(TRAINING_STEPS * BATCH) % CLASSES
+    pictures = [tiny_task.make_picture(int(label), seed=20_000 + index) for index, label in enumerate(labels)]
+    images = np.stack([tiny_task.normalise(picture) for picture in pictures])
+    adam = paddle.optimizer.Adam(0.01, parameters=net.parameters())
+    for step in range(TRAINING_STEPS):
+        rows = slice(step * BATCH, (step + 1) * BATCH)
+        scores, truth = net(paddle.to_tensor(images[rows])), paddle.to_tensor(labels[rows])
+        # Smoothed, so that the outputs are not all zeros and ones, which any bad conversion would match.
+        loss = nn.functional.cross_entropy(scores, truth, label_smoothing=0.3)
+        loss.backward()
+        adam.step()
+        adam.clear_grad()
+
+
+def save(net: nn.Layer, stem: Path, *, batch: int | None = None) -> None:
+    """Write `stem`.pdmodel and `stem`.pdiparams, with a softmax at the end and an input named "image"."""
+    stem.parent.mkdir(exist_ok=True)
+    whole = nn.Sequential(net, nn.Softmax())
+    whole.eval()
+    spec = paddle.static.InputSpec([batch, 3, SIZE, SIZE], "float32", "image")
+    paddle.jit.save(whole, str(stem), input_spec=[spec])
+    for side_file in stem.parent.glob("*.pdiparams.info"):
+        side_file.unlink()
+
+
+def export(stem: Path, target: Path) -> None:
+    """Write the saved model as ONNX."""
+    import paddle2onnx
+
+    target.parent.mkdir(exist_ok=True)
+    model, params = (f"{stem}.{kind}" for kind in ("pdmodel", "pdiparams"))
+    paddle2onnx.export(model, params, save_file=str(target), opset_version=17, deploy_backend="onnxruntime")
+
+
+def main(folder: Path) -> None:
+    paddle.seed(0)
+    tiny = network(8)
+    train(tiny)
+    save(tiny, folder / "tiny" / "tiny")
+    save(tiny, folder / "fixed" / "fixed", batch=1)
+    save(network(64), folder / "wide" / "wide")
+    save(nn.Sequential(nn.BatchNorm2D(3), nn.AdaptiveAvgPool2D(1), nn.Flatten()), folder / "plain" / "plain")
+    save(Strange(), folder / "strange" / "strange")
+    export(folder / "tiny" / "tiny", folder / "onnx" / "tiny.onnx")
+    export(folder / "fixed" / "fixed", folder / "onnx" / "fixed.onnx")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,104 @@
+"""Jobs for the tests that several native calls share: starting a worker with Paddle takes longer than any of them.
+
+Workers find this file through PYTHONPATH (fixture `native_jobs`).
+"""
+
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workbench.backends.base import Settings
+from workbench.backends.registry import BACKENDS
+from workbench.models.importers import import_job
+from workbench.models.model import Model
+from workbench.quant.static import quantize_job
+from workbench.worker import Channel
+
+
+def import_many(channel: Channel, *, sources: dict[str, Any], models: str) -> dict[str, Any]:
+    """Import each source; what became of it, by name."""
+    return {
+        name: outcome(lambda source=source: import_job(channel, source=source, models=models)["digest"])
+        for name, source in sources.items()
+    }
+
+
+def quantize_many(
+    channel: Channel, *, model: str, task: dict[str, Any], models: str, options: dict[str, Any]
+) -> dict[str, Any]:
+    """Quantize one model with each of the options; what became of it, by name."""
+    return {
+        name: outcome(
+            lambda name=name, chosen=chosen: quantize_job(
+                channel, model=model, task=task, options=chosen, variant=name, models=models
+            )["digest"]
+        )
+        for name, chosen in options.items()
+    }
+
+
+def run_session(
+    channel: Channel, *, backend: str, model: str, settings: dict[str, Any], inputs: dict[str, str], folder: str
+) -> dict[str, Any]:
+    """Open a model and run every npz file of `inputs`; outputs go to files of the same name in `folder`.
+
+    Returns what `describe` says, and what became of each run, by name.
+    """
+    with BACKENDS[backend].open(Model.open(Path(model)), Settings(**settings)) as session:
+
+        def run(path: str, name: str) -> str:
+            with np.load(path, allow_pickle=False) as arrays:
+                outputs = session.run(dict(arrays))
+            target = Path(folder) / f"{name}.npz"
+            np.savez(target, **outputs)
+            return str(target)
+
+        runs = {name: outcome(lambda path=path, name=name: run(path, name)) for name, path in inputs.items()}
+        return {"describe": session.describe(), "runs": runs}
+
+
+def run_onnx_file(channel: Channel, *, path: str, inputs: str) -> dict[str, Any]:
+    """The outputs of an ONNX file as it is, by ONNX Runtime."""
+    import onnxruntime
+
+    with np.load(inputs, allow_pickle=False) as arrays:
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        values = session.run(None, dict(arrays))
+    names = [output.name for output in session.get_outputs()]
+    return {name: value.tolist() for name, value in zip(names, values, strict=True)}
+
+
+def read_weights(channel: Channel, *, model: str) -> dict[str, Any]:
+    """Every stored tensor of a Paddle Model: dtype, shape, and absmax along its first axis."""
+    from workbench.compatibility import import_paddle
+
+    paddle = import_paddle()
+    paddle.enable_static()
+    scope = paddle.static.Scope()
+    with paddle.static.scope_guard(scope):
+        program, _, _ = paddle.static.load_inference_model(
+            str(Model.open(Path(model)).paddle_prefix), paddle.static.Executor(paddle.CPUPlace())
+        )
+        names = [v.name for v in program.list_vars() if v.persistable and v.name not in ("feed", "fetch")]
+        arrays = {name: np.array(scope.find_var(name).get_tensor()) for name in names}
+    return {
+        name: {
+            "dtype": str(value.dtype),
+            "shape": list(value.shape),
+            "absmax": np.abs(value.astype(np.float64)).reshape(max(1, len(value)), -1).max(axis=1).tolist(),
+        }
+        for name, value in arrays.items()
+        if value.ndim
+    }
+
+
+def outcome(call: Callable[[], str]) -> dict[str, str]:
+    """The value of a call, or the kind and text of its error."""
+    try:
+        return {"value": call(), "error": "", "reason": ""}
+    except Exception as error:
+        traceback.print_exc()
+        return {"value": "", "error": type(error).__name__, "reason": str(error)}

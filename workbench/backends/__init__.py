@@ -1,0 +1,1 @@
+"""The inference runtimes behind one contract, one small file each."""

@@ -1,0 +1,200 @@
+"""The contract of a backend: is it here, what must a model become for it, and a session that runs it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from workbench.errors import InputError, UnsupportedError
+from workbench.machine import package_version
+from workbench.models.model import Format, Model, TensorSpec
+from workbench.records import Device, Precision
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class BackendOptions(BaseModel):
+    """Base of a backend's options, as a recipe writes them. Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a model is to run."""
+
+    device: Device = Device.CPU
+    precision: Precision = Precision.FP32
+    pinned: bool = False
+    threads: int = 1
+    batch: int = 1
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Whether a backend can run here: an empty `reason` is yes; otherwise what is missing, and how to get it."""
+
+    reason: str = ""
+    install: str = ""
+
+    @property
+    def ready(self) -> bool:
+        """True when nothing is missing."""
+        return not self.reason
+
+    def __str__(self) -> str:
+        return "ready" if self.ready else "; ".join(part for part in (self.reason, self.install) if part)
+
+
+class Session(ABC):
+    """An opened model. Inputs and outputs carry the Model's names; the runtime's own are matched by their order."""
+
+    def __init__(self, model: Model, settings: Settings) -> None:
+        self.inputs: tuple[TensorSpec, ...] = model.manifest.inputs
+        self.outputs: tuple[TensorSpec, ...] = model.manifest.outputs
+        self.settings = settings
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """Run once. Arrays go in and come out by name; raises InputError for a wrong name, dtype or shape."""
+        values = [self._checked(spec, inputs) for spec in self.inputs]
+        if len(inputs) != len(values):
+            unknown = sorted(set(inputs) - {spec.name for spec in self.inputs})
+            raise InputError(f"input {unknown[0]!r}: the model has none of this name; it has: {self._names()}")
+        return {spec.name: value for spec, value in zip(self.outputs, self._run(values), strict=True)}
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """What really runs: execution provider, operator counts, `int8_share` where the runtime tells."""
+
+    def close(self) -> None:
+        """Free what the session holds."""
+
+    @abstractmethod
+    def _run(self, values: list[NDArray[Any]]) -> Sequence[NDArray[Any]]:
+        """Run once with checked arrays in the order of `inputs`; outputs in the order of `outputs`."""
+
+    def _checked(self, spec: TensorSpec, inputs: Arrays) -> NDArray[Any]:
+        value = inputs.get(spec.name)
+        if value is None:
+            raise InputError(f"input {spec.name!r} is missing; the model needs: {self._names()}")
+        if value.dtype != spec.dtype:
+            raise InputError(
+                f"input {spec.name!r}: dtype {value.dtype} given, the model takes {spec.dtype}; cast it in the task's preprocess"
+            )
+        if len(value.shape) != len(spec.shape) or any(
+            want not in (have, -1) for have, want in zip(value.shape, spec.shape, strict=True)
+        ):
+            raise InputError(
+                f"input {spec.name!r}: shape {list(value.shape)} given, the model takes {list(spec.shape)}; mend the task's preprocess"
+            )
+        return value
+
+    def _names(self) -> str:
+        return ", ".join(str(spec) for spec in self.inputs)
+
+
+class Backend(ABC):
+    """One inference runtime. Its module imports the runtime only inside its methods, and only workers call those."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    Options: ClassVar[type[BackendOptions]] = BackendOptions
+    takes: ClassVar[Format]
+    precisions: ClassVar[Mapping[Device, frozenset[Precision]]]
+    packages: ClassVar[tuple[str, ...]]
+
+    def availability(self, device: Device) -> Availability:
+        """Whether the backend runs on this machine's `device`; loads the runtime, so it is asked in a worker."""
+        if device not in self.precisions:
+            devices = ", ".join(self.precisions)
+            return Availability(f"{self.title} does not run on {device} here", f"use it on: {devices}")
+        return self._availability(device)
+
+    def supports(self, precision: Precision, device: Device) -> str:
+        """Why the backend cannot run this precision on the device at all; empty when it can."""
+        if precision not in self.precisions.get(device, frozenset()):
+            return f"{self.title} has no {precision} on {device}"
+        return ""
+
+    def lacks(self, precision: Precision, device: Device, isa: Sequence[str]) -> str:
+        """What this machine lacks for a precision that the backend has; empty when nothing."""
+        if precision is Precision.BF16 and device is Device.CPU and not {"avx512_bf16", "amx_bf16"} & set(isa):
+            return "this CPU has neither avx512_bf16 nor amx_bf16"
+        return ""
+
+    def version(self) -> str:
+        """Version of the installed runtime, by its first package that is there; empty when none is."""
+        return next((f"{name} {version}" for name in self.packages if (version := package_version(name))), "")
+
+    def prepare_function(self, model: Model, settings: Settings) -> str:
+        """The worker job that turns `model` into what `open` takes; empty when it already is that."""
+        if model.manifest.format is self.takes:
+            return ""
+        raise UnsupportedError(f"{self.title} takes {self.takes} models, and {model.label} is {model.manifest.format}")
+
+    def open(self, model: Model, settings: Settings) -> Session:
+        """Open a prepared Model; raises UnsupportedError when this runtime cannot run it."""
+        if model.manifest.format is not self.takes:
+            raise UnsupportedError(
+                f"{self.title} takes {self.takes} models, and {model.label} is {model.manifest.format}: prepare it first"
+            )
+        self._check_batch(model, settings)
+        return self._open(model, settings)
+
+    @abstractmethod
+    def _availability(self, device: Device) -> Availability: ...
+
+    @abstractmethod
+    def _open(self, model: Model, settings: Settings) -> Session: ...
+
+    @staticmethod
+    def _check_batch(model: Model, settings: Settings) -> None:
+        for spec in model.manifest.inputs:
+            if spec.shape and spec.shape[0] not in (-1, settings.batch):
+                raise UnsupportedError(
+                    f"batch {settings.batch}: input {spec.name!r} of {model.label} is fixed at batch {spec.shape[0]}"
+                )
+
+
+def stack(samples: Sequence[Arrays]) -> Arrays:
+    """Join inputs with a leading batch axis of 1 into one batch."""
+    if len(samples) == 1:
+        return samples[0]
+    return {name: np.concatenate([sample[name] for sample in samples]) for name in samples[0]}
+
+
+def unstack(outputs: Arrays, size: int) -> list[Arrays]:
+    """Split the outputs of a batch into one dictionary a sample, each with a leading axis of 1."""
+    if size == 1:
+        return [outputs]
+    return [{name: value[index : index + 1] for name, value in outputs.items()} for index in range(size)]
+
+
+def model_path(model: Model, name: str) -> str:
+    """Absolute path of one of a Model's files, as runtimes want it."""
+    return str((model.folder / name).resolve())
+
+
+def missing(package: str, install: str) -> Availability:
+    """The answer of a backend whose package is not installed."""
+    return Availability(f"package {package} is not installed", f"install it with: {install}")
+
+
+def resolved(folder: str | Path) -> Model:
+    """Open the Model in a folder."""
+    return Model.open(Path(folder))

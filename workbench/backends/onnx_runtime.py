@@ -1,0 +1,138 @@
+"""ONNX Runtime: its own kernels on CPU (FP32, INT8 from Q/DQ pairs); the CUDA and TensorRT providers on GPU."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, ClassVar
+
+from numpy.typing import NDArray
+from pydantic import Field
+
+from workbench.backends.base import Availability, Backend, BackendOptions, Session, Settings, missing, model_path
+from workbench.backends.gpu import gpu_availability
+from workbench.machine import package_version
+from workbench.models.model import Format, Model
+from workbench.records import Device, Precision
+
+MATRIX_OPERATORS = {"Conv", "ConvTranspose", "MatMul", "Gemm", "FusedConv", "FusedMatMul", "FusedGemm"}
+INT8_OPERATORS = {
+    "QLinearConv",
+    "QLinearMatMul",
+    "QGemm",
+    "ConvInteger",
+    "MatMulInteger",
+    "MatMulIntegerToFloat",
+    "DynamicQuantizeMatMul",
+}
+
+
+class GraphOptimization(StrEnum):
+    """How far ONNX Runtime rewrites the graph before it runs it."""
+
+    NONE = "none"
+    BASIC = "basic"
+    EXTENDED = "extended"
+    ALL = "all"
+
+
+class OnnxRuntimeOptions(BackendOptions):
+    """Options of ONNX Runtime."""
+
+    graph_optimization: GraphOptimization = Field(GraphOptimization.ALL, description="rewriting of the graph at load")
+
+
+class OnnxRuntime(Backend):
+    """Runs ONNX models with ONNX Runtime."""
+
+    name = "onnxruntime"
+    title = "ONNX Runtime"
+    Options = OnnxRuntimeOptions
+    takes = Format.ONNX
+    precisions: ClassVar[Mapping[Device, frozenset[Precision]]] = {
+        Device.CPU: frozenset({Precision.FP32, Precision.INT8}),
+        Device.GPU: frozenset({Precision.FP32, Precision.FP16, Precision.INT8, Precision.INT8_FP16}),
+    }
+    packages = ("onnxruntime", "onnxruntime-gpu")
+
+    def _availability(self, device: Device) -> Availability:
+        if device is Device.GPU:
+            found = gpu_availability(
+                ("onnxruntime-gpu",), "pip uninstall onnxruntime && pip install 'onnxruntime-gpu>=1.23,<1.27'"
+            )
+            return (
+                found
+                if not found.ready
+                else Availability("this version of the workbench does not run ONNX Runtime on GPU yet")
+            )
+        if not any(package_version(name) for name in self.packages):
+            return missing("onnxruntime", "pip install onnxruntime")
+        import onnxruntime  # noqa: F401
+
+        return Availability()
+
+    def prepare_function(self, model: Model, settings: Settings) -> str:
+        """Paddle models are exported."""
+        return (
+            "workbench.lowering.onnx_export:export_job"
+            if model.manifest.format is Format.PADDLE
+            else super().prepare_function(model, settings)
+        )
+
+    def _open(self, model: Model, settings: Settings) -> Session:
+        return OnnxRuntimeSession(model, settings)
+
+
+class OnnxRuntimeSession(Session):
+    """An `onnxruntime.InferenceSession` on the CPU provider."""
+
+    def __init__(self, model: Model, settings: Settings) -> None:
+        super().__init__(model, settings)
+        self._path = model_path(model, "model.onnx")
+        self._session = self._create()
+        self._in = [value.name for value in self._session.get_inputs()]
+        self._out = [value.name for value in self._session.get_outputs()]
+
+    def describe(self) -> dict[str, Any]:
+        """Providers, and the operators of the graph as ONNX Runtime rewrote it."""
+        import onnx
+
+        with tempfile.TemporaryDirectory() as scratch:
+            optimized = Path(scratch) / "optimized.onnx"
+            self._create(optimized)
+            counts = Counter(node.op_type for node in onnx.load(str(optimized)).graph.node)
+        quantized = sum(counts[kind] for kind in INT8_OPERATORS)
+        matrix = quantized + sum(counts[kind] for kind in MATRIX_OPERATORS)
+        return {
+            "engine": "ONNX Runtime",
+            "providers": self._session.get_providers(),
+            "operators": dict(counts.most_common()),
+            "int8_share": quantized / matrix if matrix else None,
+        }
+
+    def _create(self, optimized: Path | None = None) -> Any:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.settings.threads
+        options.inter_op_num_threads = 1
+        options.graph_optimization_level = _level(onnxruntime, OnnxRuntimeOptions(**self.settings.options))
+        options.log_severity_level = 3
+        if optimized is not None:
+            options.optimized_model_filepath = str(optimized)
+        return onnxruntime.InferenceSession(self._path, options, providers=["CPUExecutionProvider"])
+
+    def _run(self, values: list[NDArray[Any]]) -> Sequence[NDArray[Any]]:
+        outputs: Sequence[NDArray[Any]] = self._session.run(self._out, dict(zip(self._in, values, strict=True)))
+        return outputs
+
+
+def _level(onnxruntime: Any, options: OnnxRuntimeOptions) -> Any:
+    levels = onnxruntime.GraphOptimizationLevel
+    return {
+        GraphOptimization.NONE: levels.ORT_DISABLE_ALL,
+        GraphOptimization.BASIC: levels.ORT_ENABLE_BASIC,
+        GraphOptimization.EXTENDED: levels.ORT_ENABLE_EXTENDED,
+        GraphOptimization.ALL: levels.ORT_ENABLE_ALL,
+    }[options.graph_optimization]

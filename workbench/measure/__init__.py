@@ -1,0 +1,1 @@
+"""Latency in comparison groups, accuracy, memory, and their statistics."""

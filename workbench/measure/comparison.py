@@ -1,0 +1,115 @@
+"""The deciding side of a comparison: one worker a model, and the parent hands out the turns.
+
+Measured in alternating blocks, never call by call: models that take turns call by call empty each other's caches, and
+one at a time, since a machine drifts more between two runs than the models differ.
+"""
+
+import math
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workbench.experiment import Measurement
+from workbench.launch import Outcome, Progress, Worker, WorkerEnded
+from workbench.measure.disturbance import Disturbance, LoadMeter
+from workbench.measure.statistics import Interval, block_ratio
+from workbench.records import Scope, Status
+
+JOB = "workbench.measure.timer:latency_job"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One model of a comparison group: the arguments of its latency job and where its log goes."""
+
+    name: str
+    arguments: dict[str, Any]
+    log: Path
+    threads: int
+
+
+@dataclass
+class Measured:
+    """What a member gave: its blocks by scope, in rounds; `outcome` says why they are few or none."""
+
+    outcome: Outcome = field(default_factory=lambda: Outcome(Status.OK))
+    first_call_ms: float | None = None
+    open_s: float | None = None
+    blocks: dict[Scope, list[list[float]]] = field(default_factory=dict)
+    parts: dict[Scope, list[dict[str, float]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class GroupResult:
+    """All members' blocks and how much else the machine was doing meanwhile."""
+
+    members: dict[str, Measured]
+    disturbance: Disturbance
+
+    def speedup(self, baseline: str, other: str, scope: Scope) -> Interval | None:
+        """How many times faster than the baseline a member is, or None when either was not measured to the end."""
+        a, b = (self.members[name] for name in (baseline, other))
+        if a.outcome.status is not Status.OK or b.outcome.status is not Status.OK:
+            return None
+        return block_ratio(a.blocks[scope], b.blocks[scope])
+
+
+def measure_group(
+    members: Sequence[Member], measurement: Measurement, *, progress: Progress | None = None
+) -> GroupResult:
+    """Measure the members against each other in rounds: one block of each a round, the order reversed every other round."""
+    results = {member.name: Measured() for member in members}
+    with ExitStack() as stack:
+        workers: dict[str, Worker] = {}
+        for member in members:
+            if worker := _start(member, measurement, measured=results[member.name]):
+                workers[member.name] = stack.enter_context(worker)
+        meter = LoadMeter(threads=max(member.threads for member in members))
+        total = len(measurement.scopes) * measurement.rounds
+        for number, (scope, turn) in enumerate((s, r) for s in measurement.scopes for r in range(measurement.rounds)):
+            names = list(workers) if turn % 2 == 0 else list(reversed(workers))
+            for name in names:
+                if not _block(workers[name], scope, measurement, measured=results[name]):
+                    del workers[name]
+            if progress is not None:
+                progress(number + 1, total, f"{scope}, round {turn + 1}")
+        return GroupResult(results, meter.read())
+
+
+def _start(member: Member, measurement: Measurement, *, measured: Measured) -> Worker | None:
+    """Open a member in a worker of its own; None when it does not come up, and `measured` says why."""
+    worker = Worker(JOB, member.arguments | {"warmup": measurement.warmup}, log=member.log, threads=member.threads)
+    try:
+        ready = worker.receive(measurement.timeout_s)
+    except WorkerEnded as ended:
+        worker.close()
+        measured.outcome = ended.outcome
+        return None
+    except BaseException:
+        worker.close()
+        raise
+    measured.first_call_ms, measured.open_s = ready["first_call_ms"], ready["open_s"]
+    return worker
+
+
+def _block(worker: Worker, scope: Scope, measurement: Measurement, *, measured: Measured) -> bool:
+    """Have one block run; False when the worker ended instead, and `measured` says why."""
+    runs = max(measurement.block_runs, math.ceil(measurement.repeats / measurement.rounds))
+    block = {
+        "runs": runs,
+        "seconds": measurement.block_seconds,
+        "discard_runs": measurement.discard_runs,
+        "discard_seconds": measurement.discard_seconds,
+    }
+    try:
+        worker.send("block", scope=scope, block=block)
+        answer = worker.receive(measurement.timeout_s)
+    except WorkerEnded as ended:
+        worker.close()
+        measured.outcome = ended.outcome
+        return False
+    measured.blocks.setdefault(scope, []).append(answer["samples_ms"])
+    measured.parts.setdefault(scope, []).append(answer["parts_ms"])
+    return True

@@ -1,0 +1,121 @@
+"""The timing side of a comparison: a worker that opens one model and runs blocks of calls when it is told to."""
+
+import gc
+import time
+from collections.abc import Callable
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+from workbench.backends.base import Arrays, Session, Settings, stack, unstack
+from workbench.backends.registry import BACKENDS
+from workbench.models.model import Model
+from workbench.records import Scope
+from workbench.tasks.base import Task
+from workbench.tasks.loader import load_task
+from workbench.worker import Channel
+
+SAMPLES_IN_TURN = 8
+PARTS = ("preprocess", "run", "postprocess")
+
+
+def run_block(
+    call: Callable[[], Any], *, runs: int, seconds: float, discard_runs: int, discard_seconds: float
+) -> list[float]:
+    """Time single calls, in ms: at least `runs` and at least `seconds` of them.
+
+    The first calls warm the caches that the other models of the group emptied: they are thrown away until
+    `discard_runs` calls or `discard_seconds` have passed.
+    """
+    _discard(call, discard_runs, discard_seconds)
+    samples: list[float] = []
+    clock, total, enough = time.perf_counter_ns, 0, seconds * 1e9
+    gc.disable()
+    try:
+        while len(samples) < runs or total < enough:
+            start = clock()
+            call()
+            elapsed = clock() - start
+            samples.append(elapsed / 1e6)
+            total += elapsed
+    finally:
+        gc.enable()
+    return samples
+
+
+def _discard(call: Callable[[], Any], runs: int, seconds: float) -> None:
+    start = time.perf_counter()
+    for _ in range(runs):
+        call()
+        if time.perf_counter() - start >= seconds:
+            return
+
+
+class EndToEnd:
+    """Pre-processing, run and post-processing of decoded samples; keeps how long each part took, in ms."""
+
+    def __init__(self, session: Session, task: Task, images: list[Any], *, batch: int) -> None:
+        self._session, self._task, self._batch = session, task, batch
+        self._images = cycle(images)
+        self.parts_ms: dict[str, list[float]] = {name: [] for name in PARTS}
+
+    def __call__(self) -> list[Any]:
+        """Take the next samples through all three parts; returns their predictions."""
+        clock = time.perf_counter_ns
+        images = [next(self._images) for _ in range(self._batch)]
+        start = clock()
+        prepared = [self._task.preprocess(image) for image in images]
+        inputs = stack([inputs for inputs, _ in prepared])
+        ready = clock()
+        outputs = self._session.run(inputs)
+        done = clock()
+        results = [
+            self._task.postprocess(one, meta)
+            for one, (_, meta) in zip(unstack(outputs, self._batch), prepared, strict=True)
+        ]
+        for name, nanoseconds in zip(PARTS, (ready - start, done - ready, clock() - done), strict=True):
+            self.parts_ms[name].append(nanoseconds / 1e6)
+        return results
+
+    def drain(self) -> dict[str, float]:
+        """Mean of each part since the last call of this, in ms."""
+        means = {name: sum(values) / len(values) for name, values in self.parts_ms.items() if values}
+        self.parts_ms = {name: [] for name in PARTS}
+        return means
+
+
+def latency_job(
+    channel: Channel, *, backend: str, model: str, settings: dict[str, Any], task: dict[str, Any], warmup: int
+) -> None:
+    """Worker job: open a model, say `ready`, then answer each `block` message with its samples until there are no more.
+
+    `ready` carries `first_call_ms` and `open_s`; a block carries `samples_ms` and, for the end-to-end scope, `parts_ms`.
+    """
+    wanted = Settings(**settings)
+    loaded = load_task(task)
+    images = [sample.decode() for sample in list(loaded.evaluation())[: max(SAMPLES_IN_TURN, wanted.batch)]]
+    start = time.perf_counter()
+    with BACKENDS[backend].open(Model.open(Path(model)), wanted) as session:
+        opened = time.perf_counter() - start
+        batches = cycle(_batches(loaded, images, wanted.batch))
+        end_to_end = EndToEnd(session, loaded, images, batch=wanted.batch)
+        calls: dict[Scope, Callable[[], Any]] = {
+            Scope.RUNTIME: lambda: session.run(next(batches)),
+            Scope.END_TO_END: end_to_end,
+        }
+        start = time.perf_counter()
+        calls[Scope.RUNTIME]()
+        first = time.perf_counter() - start
+        for _ in range(warmup):
+            calls[Scope.RUNTIME]()
+        channel.send("ready", first_call_ms=first * 1e3, open_s=opened)
+        while (message := channel.receive()) is not None:
+            end_to_end.drain()
+            samples = run_block(calls[Scope(message["scope"])], **message["block"])
+            channel.send("block", samples_ms=samples, parts_ms=end_to_end.drain())
+
+
+def _batches(task: Task, images: list[Any], size: int) -> list[Arrays]:
+    prepared = [task.preprocess(image)[0] for image in images]
+    starts = range(0, len(prepared) - size + 1, size) if len(prepared) >= size else [0]
+    return [stack([prepared[(start + offset) % len(prepared)] for offset in range(size)]) for start in starts]

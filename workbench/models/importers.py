@@ -1,0 +1,188 @@
+"""Bringing a model in: a Paddle inference model as it is, an ONNX model through x2paddle."""
+
+import contextlib
+import math
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import InputError
+from workbench.experiment import ModelSource
+from workbench.machine import package_version
+from workbench.models.model import Format, Manifest, Model, TensorSpec
+from workbench.models.sample import build_sample
+from workbench.worker import Channel
+
+
+@dataclass(frozen=True)
+class PaddleFiles:
+    """The two files of a Paddle inference model."""
+
+    model: Path
+    params: Path
+
+
+def find_paddle_files(path: Path, params: Path | None = None) -> PaddleFiles:
+    """The files of a Paddle inference model given as folder, `.pdmodel` file or stem; raises InputError."""
+    if path.is_dir():
+        found = sorted(path.glob("*.pdmodel"))
+        if len(found) != 1:
+            raise InputError(f"model {path}: {len(found)} .pdmodel files in this folder; give the path of one")
+        model = found[0]
+    else:
+        model = path if path.suffix == ".pdmodel" else path.with_name(path.name + ".pdmodel")
+    if not model.is_file():
+        raise InputError(
+            f"model {path}: no such file or folder; give an .onnx file, a .pdmodel file, its stem or its folder"
+        )
+    params = params or model.with_suffix(".pdiparams")
+    if not params.is_file():
+        raise InputError(f"model {model}: its weights {params} are missing; put them there or name them with `params`")
+    for file in (model, params):
+        if file.stat().st_size == 0:
+            raise InputError(f"model file {file}: empty; fetch or export it again")
+    return PaddleFiles(model, params)
+
+
+def source_files(source: ModelSource) -> list[Path]:
+    """The files that a model source stands for, for hashing; raises InputError when they are missing."""
+    assert source.path is not None
+    if source.path.suffix == ".onnx":
+        if not source.path.is_file():
+            raise InputError(f"model {source.path}: no such file; the path is relative to the recipe")
+        return [source.path]
+    files = find_paddle_files(source.path, source.params)
+    return [files.model, files.params]
+
+
+def import_job(channel: Channel, *, source: dict[str, Any], models: str) -> dict[str, Any]:
+    """Worker job: import a model source below `models`; returns the FP32 Model's digest."""
+    given = ModelSource.model_validate(source)
+    with Model.build(Path(models)) as draft, tempfile.TemporaryDirectory() as scratch:
+        names: dict[str, str] = {}
+        if given.sample is not None:
+            build_sample(given.sample, draft.folder)
+        elif given.path is not None and given.path.suffix == ".onnx":
+            names = _convert_onnx(given, Path(scratch), folder=draft.folder)
+        else:
+            files = find_paddle_files(Path(str(given.path)), given.params)
+            shutil.copyfile(files.model, draft.folder / "model.pdmodel")
+            shutil.copyfile(files.params, draft.folder / "model.pdiparams")
+        draft.manifest = _manifest(given, folder=draft.folder, names=names)
+    assert draft.model is not None
+    return {"digest": draft.model.digest}
+
+
+def _convert_onnx(source: ModelSource, scratch: Path, *, folder: Path) -> dict[str, str]:
+    """Convert an ONNX file; returns ONNX input and output names -> their names in the Paddle program, in order."""
+    import onnx
+
+    from workbench.compatibility import convert_onnx_to_paddle
+
+    assert source.path is not None
+    try:
+        graph = onnx.load(str(source.path)).graph
+        onnx.checker.check_model(str(source.path))
+    except Exception as error:
+        raise InputError(
+            f"model {source.path}: not a readable ONNX model ({str(error).splitlines()[0]}); export or fetch it again"
+        ) from error
+    stored = {initializer.name for initializer in graph.initializer}
+    inputs = [value.name for value in graph.input if value.name not in stored]
+    if unknown := set(source.input_shapes) - set(inputs):
+        raise InputError(
+            f"model {source.path}: input_shapes names {sorted(unknown)[0]!r}; its inputs are: {', '.join(inputs)}"
+        )
+    try:
+        made = convert_onnx_to_paddle(source.path, scratch, input_shapes=source.input_shapes)
+    except (Exception, SystemExit) as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(
+            f"model {source.path}: x2paddle cannot convert it ({reason}); export it with other operators, or to Paddle"
+        ) from error
+    shutil.copyfile(made.with_suffix(".pdmodel"), folder / "model.pdmodel")
+    shutil.copyfile(made.with_suffix(".pdiparams"), folder / "model.pdiparams")
+    return {name: "input" for name in inputs} | {value.name: "output" for value in graph.output}
+
+
+def _manifest(source: ModelSource, *, folder: Path, names: dict[str, str]) -> Manifest:
+    """Open what was imported in Paddle and describe it. `names`: the source's own input and output names, if others."""
+    from workbench.compatibility import import_paddle
+
+    paddle = import_paddle()
+    paddle.enable_static()
+    prefix = folder / "model"
+    scope = paddle.static.Scope()
+    with paddle.static.scope_guard(scope), _readable(source):
+        program, feeds, fetches = paddle.static.load_inference_model(
+            str(prefix), paddle.static.Executor(paddle.CPUPlace())
+        )
+    _check_weights(source, program, scope)
+    inputs = _specs(paddle, [program.global_block().var(name) for name in feeds])
+    outputs = _specs(paddle, fetches)
+    renamed_inputs = [name for name, role in names.items() if role == "input"]
+    renamed_outputs = [name for name, role in names.items() if role == "output"]
+    tensor_map = (
+        dict(zip(renamed_inputs + renamed_outputs, [spec.name for spec in inputs + outputs], strict=True))
+        if names
+        else {}
+    )
+    if names:
+        inputs, outputs = _rename(inputs, renamed_inputs), _rename(outputs, renamed_outputs)
+    return Manifest(
+        name=source.label,
+        format=Format.PADDLE,
+        inputs=tuple(inputs),
+        outputs=tuple(outputs),
+        tensor_map=tensor_map,
+        facts=_facts(program),
+        versions={name: package_version(name) or "" for name in ("paddlepaddle", "x2paddle")},
+    )
+
+
+@contextlib.contextmanager
+def _readable(source: ModelSource) -> Any:
+    try:
+        yield
+    except Exception as error:
+        reason = next((line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
+        raise InputError(
+            f"model {source.path or source.label}: Paddle cannot load it ({reason.strip()[:200]}); is the file whole, and do .pdmodel and .pdiparams belong together?"
+        ) from error
+
+
+def _check_weights(source: ModelSource, program: Any, scope: Any) -> None:
+    """Refuse the weights of another network: Paddle takes them in file order, whatever their shapes."""
+    for variable in _parameters(program):
+        loaded = scope.find_var(variable.name).get_tensor().shape()
+        if math.prod(loaded) != math.prod(variable.shape):
+            raise InputError(
+                f"model {source.path or source.label}: {variable.name} is {list(variable.shape)} in the .pdmodel file and {loaded} in the .pdiparams file; give the two files of one model"
+            )
+
+
+def _parameters(program: Any) -> list[Any]:
+    return [v for v in program.list_vars() if v.persistable and v.name not in ("feed", "fetch")]
+
+
+def _specs(paddle: Any, variables: list[Any]) -> list[TensorSpec]:
+    from paddle.base.data_feeder import convert_dtype
+
+    return [
+        TensorSpec(name=v.name, dtype=convert_dtype(v.dtype), shape=tuple(int(axis) for axis in v.shape))
+        for v in variables
+    ]
+
+
+def _rename(specs: list[TensorSpec], names: list[str]) -> list[TensorSpec]:
+    return [spec.model_copy(update={"name": name}) for spec, name in zip(specs, names, strict=True)]
+
+
+def _facts(program: Any) -> dict[str, Any]:
+    """Parameters in millions, and GFLOPs of one sample (multiply-adds of convolutions and matrix products)."""
+    from workbench.compatibility import count_gflops
+
+    parameters = sum(math.prod(v.shape) for v in _parameters(program))
+    return {"params_m": round(parameters / 1e6, 4), "gflops": count_gflops(program)}

@@ -1,0 +1,176 @@
+"""Model: an immutable folder of files with a manifest that says what it is and where it came from."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from workbench.errors import InputError
+from workbench.files import content_hash, file_digest, write_json
+
+MANIFEST = "manifest.json"
+MEGABYTE = 1e6
+
+
+class Format(StrEnum):
+    """How a Model's network is stored."""
+
+    PADDLE = "paddle"
+    ONNX = "onnx"
+    ENGINE = "engine"
+
+
+class TensorSpec(BaseModel):
+    """Name, dtype (numpy's name) and shape of an input or output; -1 stands for an axis of any length."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.dtype} {'x'.join('N' if axis < 0 else str(axis) for axis in self.shape)}"
+
+
+class Manifest(BaseModel):
+    """What a Model is. `inputs` and `outputs` keep their names and order through every transformation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: int = 1
+    name: str
+    format: Format
+    precision: str = "fp32"
+    method: str = "none"
+    variant: str = ""
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    parent: str = ""
+    float_twin: str = Field("", description="digest of the float network with the same weights")
+    options: dict[str, Any] = Field(default_factory=dict, description="options of the step that made it")
+    tensor_map: dict[str, str] = Field(
+        default_factory=dict, description="source name -> name here, where a step renamed tensors"
+    )
+    scales: dict[str, Any] = Field(
+        default_factory=dict, description="activation range per tensor and weight range per channel"
+    )
+    facts: dict[str, Any] = Field(default_factory=dict, description="parameters, GFLOPs, seconds it took, and the like")
+    versions: dict[str, str] = Field(default_factory=dict)
+    files: dict[str, str] = Field(default_factory=dict, description="sha256 of every file")
+
+
+class Model:
+    """A Model on disk."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder = folder
+        self.manifest = manifest
+
+    @classmethod
+    def open(cls, folder: Path, *, verify: bool = False) -> Self:
+        """Open a Model; raises InputError when the folder holds none or, with `verify`, when a file was changed."""
+        try:
+            manifest = Manifest.model_validate_json((folder / MANIFEST).read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            raise InputError(
+                f"model {folder}: no {MANIFEST} in it; it is not a folder that the workbench made"
+            ) from None
+        except (ValidationError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"model {folder}: {MANIFEST} is broken ({str(error).splitlines()[0]}); make the model again"
+            ) from None
+        model = cls(folder, manifest)
+        if verify:
+            model._verify()
+        return model
+
+    @classmethod
+    @contextmanager
+    def build(cls, parent: Path) -> Iterator["Draft"]:
+        """Make a Model below `parent`: fill `draft.folder`, set `draft.manifest`; it lands under its digest in one step."""
+        parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=parent) as scratch:
+            draft = Draft(Path(scratch) / "model")
+            draft.folder.mkdir()
+            yield draft
+            draft.land(parent)
+
+    @property
+    def digest(self) -> str:
+        """Names the Model by its content: files, inputs, outputs and how it is to be run."""
+        kept = self.manifest.model_dump(
+            mode="json", include={"name", "format", "precision", "method", "variant", "inputs", "outputs", "files"}
+        )
+        return content_hash(kept)
+
+    @property
+    def label(self) -> str:
+        """Name for messages: model, method and variant."""
+        parts = [self.manifest.name, self.manifest.method, self.manifest.variant]
+        return "/".join(part for part in parts if part and part != "none")
+
+    @property
+    def size_mb(self) -> float:
+        """Size of the network's files in MB (1e6 bytes)."""
+        return sum((self.folder / name).stat().st_size for name in self.manifest.files) / MEGABYTE
+
+    @property
+    def paddle_prefix(self) -> Path:
+        """Path of a Paddle Model's files without their endings."""
+        return self.folder / "model"
+
+    @property
+    def onnx_file(self) -> Path:
+        """Path of an ONNX Model's file."""
+        return self.folder / "model.onnx"
+
+    def _verify(self) -> None:
+        for name, digest in self.manifest.files.items():
+            path = self.folder / name
+            if not path.is_file() or file_digest(path) != digest:
+                raise InputError(
+                    f"model file {path}: missing or changed since it was made; remove {self.folder} and run again"
+                )
+
+
+class Draft:
+    """A Model while it is being made."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.manifest: Manifest | None = None
+        self.model: Model | None = None
+
+    def land(self, parent: Path) -> None:
+        """Write the manifest and move the folder to its place; an equal Model that is there already is kept."""
+        if self.manifest is None:
+            raise ValueError("a draft needs its manifest before it can land")
+        files = {str(p.relative_to(self.folder)): file_digest(p) for p in sorted(self.folder.rglob("*")) if p.is_file()}
+        manifest = self.manifest.model_copy(update={"files": files})
+        write_json(self.folder / MANIFEST, manifest.model_dump(mode="json"))
+        target = parent / Model(self.folder, manifest).digest
+        try:
+            self.folder.rename(target)
+        except OSError:
+            if not (target / MANIFEST).is_file():
+                raise
+        self.model = Model.open(target)
+
+
+def copy_files(source: Model, target: Path) -> None:
+    """Copy a Model's files (its manifest excepted) into another folder."""
+    for name in source.manifest.files:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source.folder / name, target / name)
+
+
+def manifest_as_json(manifest: Manifest) -> str:
+    """A manifest as one line of JSON."""
+    return json.dumps(manifest.model_dump(mode="json"))

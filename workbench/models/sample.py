@@ -1,0 +1,95 @@
+"""The sample models that ship with the checkout: their weights, and how to build a Paddle model from them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workbench.compatibility import import_paddle
+from workbench.errors import InputError
+from workbench.files import file_digest
+
+CHECKSUMS = "checksums.sha256"
+
+
+def data_folder() -> Path:
+    """The `data/` folder of the checkout that this package runs from."""
+    folder = Path(__file__).resolve().parents[2] / "data"
+    if not folder.is_dir():
+        raise InputError(f"no sample data at {folder}: run from a checkout, installed with `pip install --editable .`")
+    return folder
+
+
+def verify_checksum(path: Path) -> None:
+    """Raise InputError unless the sha256 of `path` is the one that `checksums.sha256` beside it states."""
+    sums = path.with_name(CHECKSUMS)
+    try:
+        stated = {name: digest for digest, name in (line.split() for line in sums.read_text().splitlines())}
+        found = file_digest(path)
+    except OSError as error:
+        raise InputError(f"cannot read {error.filename}: restore it with `git checkout -- data`") from error
+    if found != stated.get(path.name):
+        wanted = stated.get(path.name)
+        raise InputError(f"{path}: sha256 {found}, {CHECKSUMS} states {wanted}: restore it with `git checkout -- data`")
+
+
+def digits_network(weights: Path | None = None) -> Any:
+    """MobileNetV1 x1.0 of ten classes that gives logits [n, 10]; its weights come from an npz, or are random."""
+    import_paddle()
+    from paddle.vision.models import MobileNetV1
+
+    network = MobileNetV1(scale=1.0, num_classes=10)
+    if weights is not None:
+        with np.load(weights, allow_pickle=False) as arrays:
+            network.set_state_dict({name: arrays[name].astype(np.float32) for name in arrays.files})
+    return network
+
+
+def build_digits_mobilenet(weights: Path, out_dir: Path) -> None:
+    """Write the digits network as `model.pdmodel` + `model.pdiparams` (legacy program, float32) into `out_dir`.
+
+    Input "image": float32 [n, 3, 224, 224]. Output: float32 [n, 10], probabilities (the softmax is in the model, as is
+    usual for published classification models).
+    """
+    paddle = import_paddle()
+    was_dynamic = paddle.in_dynamic_mode()
+    paddle.disable_static()
+    try:
+        network = paddle.nn.Sequential(digits_network(weights), paddle.nn.Softmax())
+        network.eval()
+        spec = paddle.static.InputSpec([None, 3, 224, 224], "float32", "image")
+        paddle.jit.save(network, str(out_dir / "model"), input_spec=[spec])
+    finally:
+        if not was_dynamic:
+            paddle.enable_static()
+
+
+@dataclass(frozen=True)
+class SampleModel:
+    """A model that ships as weights: `build(weights file, folder)` writes the Paddle model; `task` evaluates it."""
+
+    name: str
+    weights_file: str
+    task: str
+    build: Callable[[Path, Path], None]
+
+
+SAMPLES = {
+    sample.name: sample
+    for sample in (
+        SampleModel("digits_mobilenet_v1", "digits_mobilenet_v1.npz", "digits_classification", build_digits_mobilenet),
+    )
+}
+
+
+def build_sample(name: str, out_dir: Path) -> SampleModel:
+    """Verify the weights of a sample model, build it into `out_dir`, and return its entry."""
+    if name not in SAMPLES:
+        raise InputError(f"no sample model {name!r}: choose from {', '.join(sorted(SAMPLES))}")
+    sample = SAMPLES[name]
+    weights = data_folder() / sample.weights_file
+    verify_checksum(weights)
+    sample.build(weights, out_dir)
+    return sample

@@ -1,0 +1,25 @@
+"""The five stages as plain functions; the notebooks and the command line both call these, and nothing else does the work."""
+
+from workbench.pipeline.accuracy import accuracy
+from workbench.pipeline.deploy import deploy
+from workbench.pipeline.doctor import doctor
+from workbench.pipeline.latency import latency
+from workbench.pipeline.quantize import quantize
+from workbench.pipeline.report import report
+from workbench.pipeline.stages import Experiment, Stage, open_experiment, runs_folder
+from workbench.pipeline.verdict import VerdictFailed, conclude
+
+__all__ = [
+    "Experiment",
+    "Stage",
+    "VerdictFailed",
+    "accuracy",
+    "conclude",
+    "deploy",
+    "doctor",
+    "latency",
+    "open_experiment",
+    "quantize",
+    "report",
+    "runs_folder",
+]

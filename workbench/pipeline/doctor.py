@@ -1,0 +1,57 @@
+"""What this machine can run, and what to install for the rest."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from workbench.backends.registry import BACKENDS
+from workbench.launch import run_job
+from workbench.machine import ISA_MEANING, this_machine
+from workbench.records import Status
+
+PROBE_TIMEOUT_S = 120
+
+
+def doctor() -> dict[str, Any]:
+    """The machine, the meaning of its instruction sets for INT8, and backend x device x precision.
+
+    Returns `machine`, `isa` (flag -> present, meaning) and `matrix`: rows of backend, device, precision, status (`ready`,
+    `unavailable`), reason and install. Each backend is asked in a worker.
+    """
+    machine = this_machine()
+    isa = {flag: {"present": flag in machine.isa, "meaning": meaning} for flag, meaning in ISA_MEANING.items()}
+    rows = [row for backend in BACKENDS for row in _rows(backend)]
+    return {"machine": machine.as_dict(), "isa": isa, "matrix": rows}
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    backend = BACKENDS[name]
+    rows = []
+    for device, precisions in backend.precisions.items():
+        answer = _ask(name, device)
+        for precision in sorted(precisions):
+            reason = answer["reason"] or backend.lacks(precision, device, this_machine().isa)
+            rows.append(
+                {
+                    "backend": name,
+                    "device": str(device),
+                    "precision": str(precision),
+                    "status": "unavailable" if reason else "ready",
+                    "reason": reason,
+                    "install": answer["install"] if answer["reason"] else "",
+                    "version": answer["version"],
+                }
+            )
+    return rows
+
+
+def _ask(backend: str, device: str) -> dict[str, str]:
+    arguments = {"backend": backend, "device": device}
+    with tempfile.TemporaryDirectory() as scratch:
+        outcome = run_job(
+            "workbench.backends.probe:probe_job", arguments, log=Path(scratch) / "probe.log", timeout_s=PROBE_TIMEOUT_S
+        )
+    if outcome.status is Status.OK:
+        answer: dict[str, str] = outcome.value
+        return answer
+    return {"reason": f"asking it ended with {outcome.status}: {outcome.reason}", "install": "", "version": ""}

@@ -1,0 +1,53 @@
+"""Showing the finished runs of several machines in one report."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import InputError
+from workbench.files import write_json
+from workbench.records import read_metrics, read_records, write_metrics, write_records
+
+
+def is_run(path: Path) -> bool:
+    """Whether a path is the folder of a finished run."""
+    return (path / "results.json").is_file()
+
+
+def merge_runs(runs: list[Path], *, out: Path | None = None) -> Path:
+    """Write the rows of all runs as one report into `out` (default: `merged` beside the first); returns its folder.
+
+    Figures keep their machine: a baseline and its variants always come from one. Raises InputError for a folder that is
+    no finished run.
+    """
+    from workbench.report.page import write_report
+
+    folder = out or runs[0].parent / "merged"
+    if folder.resolve() in {run.resolve() for run in runs}:
+        raise InputError(f"--out {folder}: it is one of the runs to merge; choose another folder")
+    records = [record for run in runs for record in read_records(run)]
+    metrics = [metric for run in runs for metric in read_metrics(run)]
+    machines = [_machine(run) for run in runs]
+    folder.mkdir(parents=True, exist_ok=True)
+    write_records(folder, records)
+    write_metrics(folder, metrics)
+    machine = machines[0] if len({m.get("machine_id") for m in machines}) == 1 else {"machines": machines}
+    write_json(folder / "machine.json", machine)
+    recipes = "\n".join(f"# {run}\n{_text(run / 'recipe.yaml')}" for run in runs)
+    names = " + ".join(run.name for run in runs)
+    write_report(
+        folder, title=names, records=records, metrics=metrics, machine=machine, recipe_text=recipes, verdicts=[]
+    )
+    return folder
+
+
+def _machine(run: Path) -> dict[str, Any]:
+    try:
+        machine: dict[str, Any] = json.loads(_text(run / "machine.json") or "{}")
+    except json.JSONDecodeError:
+        raise InputError(f"{run / 'machine.json'}: not valid JSON; write the report of that run again") from None
+    return machine
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""

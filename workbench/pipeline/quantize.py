@@ -1,0 +1,86 @@
+"""Stage 1: import the FP32 model and make the quantized ones."""
+
+from typing import Any
+
+from workbench.errors import WorkbenchError
+from workbench.experiment import Quantization
+from workbench.files import file_digest
+from workbench.models.importers import source_files
+from workbench.models.model import Model
+from workbench.models.sample import SAMPLES, data_folder
+from workbench.pipeline.plan import FLOAT_MODEL, model_key, variant_of
+from workbench.pipeline.stages import Experiment, Stage, versions
+from workbench.quant.registry import METHODS
+from workbench.records import Status
+
+
+def quantize(experiment: Experiment) -> dict[str, Any]:
+    """Import the FP32 model and make every quantized one that the recipe names.
+
+    Returns and keeps the stage's state: `task` (sizes, metric) and `models` by key, each with status, reason and digest.
+    Raises InputError when the model or the task's data cannot be used.
+    """
+    with experiment.stage(Stage.QUANTIZE):
+        task = _required(
+            experiment,
+            "task",
+            "workbench.tasks.loader:check_task_job",
+            {"task": experiment.task},
+            identity=experiment.task_digest,
+        )
+        source = _import(experiment)
+        models = {FLOAT_MODEL: {"status": Status.OK, "reason": "", "digest": source.digest, "seconds": None}}
+        for entry in experiment.recipe.quantize:
+            models[model_key(entry)] = _quantize(experiment, source, entry)
+        state = {"task": task, "models": models}
+        experiment.save(Stage.QUANTIZE, state)
+        return state
+
+
+def _required(experiment: Experiment, name: str, function: str, arguments: dict[str, Any], *, identity: Any) -> Any:
+    """A job without which the stage cannot go on."""
+    record = experiment.job(Stage.QUANTIZE, name, function, arguments, identity=identity)
+    if record["status"] != Status.OK:
+        raise WorkbenchError(
+            f"{name}: {record['status']}: {record['reason']}; see {experiment.run.log(f'{Stage.QUANTIZE}-{name}')}"
+        )
+    return record["value"]
+
+
+def _import(experiment: Experiment) -> Model:
+    source = experiment.recipe.model
+    sample = SAMPLES[source.sample] if source.sample else None
+    files = [data_folder() / sample.weights_file] if sample else source_files(source)
+    identity = [
+        source.model_dump(mode="json", exclude={"path", "params"}),
+        [file_digest(file) for file in files],
+        versions("paddlepaddle", "x2paddle"),
+    ]
+    arguments = {"source": source.model_dump(mode="json"), "models": str(experiment.run.models)}
+    function = "workbench.models.importers:import_job"
+    digest = _required(experiment, "import", function, arguments, identity=identity)["digest"]
+    return Model.open(experiment.run.models / digest, verify=True)
+
+
+def _quantize(experiment: Experiment, source: Model, entry: Quantization) -> dict[str, Any]:
+    method = METHODS[entry.method]
+    options = method.parse(entry.options).model_dump(mode="json")
+    arguments = {
+        "model": str(source.folder),
+        "task": experiment.task,
+        "options": options,
+        "variant": variant_of(entry),
+        "models": str(experiment.run.models),
+    }
+    identity = [
+        source.digest,
+        experiment.task_digest,
+        options,
+        variant_of(entry),
+        versions("paddlepaddle", "paddleslim"),
+    ]
+    record = experiment.job(Stage.QUANTIZE, model_key(entry), method.job, arguments, identity=identity)
+    value = record["value"] or {"digest": "", "seconds": None}
+    if value["digest"]:
+        Model.open(experiment.run.models / value["digest"], verify=True)
+    return {"status": record["status"], "reason": record["reason"]} | value

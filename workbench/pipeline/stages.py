@@ -1,0 +1,244 @@
+"""An experiment that is being run: its recipe, its folder, and what each finished stage left for the next."""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from workbench.backends.registry import BACKENDS
+from workbench.errors import InputError
+from workbench.experiment import Recipe, find_recipe, read_recipe, validate
+from workbench.files import content_hash, write_json, write_text
+from workbench.launch import Outcome, run_job
+from workbench.machine import package_version, this_machine
+from workbench.models.importers import source_files
+from workbench.models.model import MANIFEST
+from workbench.models.sample import SAMPLES
+from workbench.pipeline.plan import Cell, cell_from_dict, cells, matching
+from workbench.pipeline.progress import Bar
+from workbench.quant.registry import METHODS
+from workbench.records import Status
+from workbench.run_folder import RunFolder
+from workbench.tasks.loader import task_digest, task_spec
+
+logger = logging.getLogger(__name__)
+
+
+class Stage(StrEnum):
+    """The five stages, in order."""
+
+    QUANTIZE = "quantize"
+    DEPLOY = "deploy"
+    ACCURACY = "accuracy"
+    LATENCY = "latency"
+    REPORT = "report"
+
+
+RECIPE_PARTS = {
+    Stage.QUANTIZE: ("model", "task", "quantize"),
+    Stage.DEPLOY: ("model", "task", "quantize", "deploy"),
+    Stage.ACCURACY: ("model", "task", "quantize", "deploy", "measure"),
+    Stage.LATENCY: ("model", "task", "quantize", "deploy", "measure"),
+    Stage.REPORT: ("model", "task", "quantize", "deploy", "measure", "expect"),
+}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A recipe and the folder of its run."""
+
+    recipe: Recipe
+    recipe_file: Path
+    run: RunFolder
+    fresh: bool = False
+    only: frozenset[str] = frozenset()
+
+    @property
+    def task(self) -> dict[str, Any]:
+        """The task as workers take it."""
+        return task_spec(self.recipe.task, self.recipe_file.parent)
+
+    @property
+    def task_digest(self) -> str:
+        """Names the task's code and options."""
+        return task_digest(self.recipe.task)
+
+    @property
+    def recipe_text(self) -> str:
+        """The recipe as it is run: paths absolute (but those in the task's own options), smoke settings applied."""
+        return yaml.safe_dump(
+            self.recipe.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True
+        )
+
+    def cells(self) -> list[Cell]:
+        """Every cell of the result table."""
+        return cells(self.recipe)
+
+    def measures_again(self, cell: Cell) -> bool:
+        """Whether a cell is to be measured although there is a result of it."""
+        return cell.key in self.only if self.only else self.fresh
+
+    @contextmanager
+    def stage(self, stage: Stage) -> Iterator[None]:
+        """Hold the run folder while a stage works in it; raises BusyError when another process does."""
+        with self.run.lock("stage"):
+            write_text(self.run.path / "recipe.yaml", self.recipe_text)
+            logger.info("%s: %s", self.recipe.name, stage)
+            yield
+
+    def save(self, stage: Stage, state: dict[str, Any]) -> None:
+        """Keep what a stage leaves for the next ones."""
+        write_json(self._state_file(stage), {"recipe": self._hash(stage), "machine": this_machine().machine_id} | state)
+
+    def load(self, stage: Stage) -> dict[str, Any]:
+        """What an earlier stage left; raises InputError when it has not run, or ran for another recipe."""
+        try:
+            state: dict[str, Any] = json.loads(self._state_file(stage).read_text(encoding="utf-8"))
+        except (FileNotFoundError, json.JSONDecodeError):
+            raise InputError(
+                f"run folder {self.run.path}: stage {stage} has not run; run `workbench {stage} {self._given}` first"
+            ) from None
+        if state["recipe"] != self._hash(stage):
+            raise InputError(
+                f"run folder {self.run.path}: the recipe changed since stage {stage}; run `workbench {stage} {self._given}` again"
+            )
+        return state
+
+    def job(self, stage: Stage, name: str, function: str, arguments: dict[str, Any], *, identity: Any, threads: int = 1,
+            again: bool | None = None) -> dict[str, Any]:  # fmt: skip
+        """Run a job unless one of the same identity is finished; returns its record (status, reason, value, seconds).
+
+        `identity` is all that the job's value depends on. A record that is not `ok` is tried again the next time.
+        """
+        key = content_hash([function, identity])
+        if not (self.fresh if again is None else again):
+            record = self.run.finished(stage, key)
+            if record is not None and self._still_there(record["value"]):
+                return record
+        with Bar(name) as bar:
+            outcome = run_job(
+                function,
+                arguments,
+                log=self.run.log(f"{stage}-{name}"),
+                timeout_s=self.recipe.measure.timeout_s,
+                threads=threads,
+                progress=bar,
+            )
+        return self.keep(stage, key, name, outcome)
+
+    def keep(self, stage: Stage, key: str, name: str, outcome: Outcome) -> dict[str, Any]:
+        """Write a job's record and return it."""
+        if outcome.status is not Status.OK:
+            logger.warning("%s: %s: %s", name, outcome.status, outcome.reason)
+        record = {
+            "stage": stage,
+            "name": name,
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            **asdict(outcome),
+        }
+        self.run.finish(stage, key, record)
+        return record
+
+    def _still_there(self, value: Any) -> bool:
+        """A finished job whose Model was removed since (by `workbench clean`, say) must be done again."""
+        return (
+            not (isinstance(value, dict) and value.get("digest"))
+            or (self.run.models / value["digest"] / MANIFEST).is_file()
+        )
+
+    @property
+    def _given(self) -> str:
+        return self.recipe.name if self.recipe_file.parent.name == "recipes" else str(self.recipe_file)
+
+    def _state_file(self, stage: Stage) -> Path:
+        return self.run.path / "stages" / f"{stage}.json"
+
+    def _hash(self, stage: Stage) -> str:
+        return content_hash(self.recipe.model_dump(mode="json", include=set(RECIPE_PARTS[stage])))
+
+
+def open_experiment(
+    recipe: str | Path, output_dir: str | Path = "", *, smoke: bool = False, fresh: bool = False, only: str = ""
+) -> Experiment:
+    """Read and check a recipe (a shipped one's name, or a file) and make its run folder.
+
+    `output_dir` defaults to `runs/<name>`; `smoke` takes so little data that it only shows that everything runs;
+    `fresh` does finished jobs again; `only` names rows to measure again. Raises InputError.
+    """
+    file = find_recipe(recipe)
+    read = read_recipe(file)
+    _check_options(read, file)
+    _check_sources(read)
+    if smoke:
+        read = read.smoke()
+    planned = cells(read)
+    chosen = frozenset(matching(planned, only)) if only else frozenset()
+    folder = Path(output_dir) if str(output_dir) else runs_folder() / (f"{read.name}-smoke" if smoke else read.name)
+    return Experiment(read, file, RunFolder.create(folder.resolve()), fresh=fresh, only=chosen)
+
+
+def runs_folder() -> Path:
+    """`runs/` of the checkout that the current folder lies in, or of the current folder itself."""
+    here = Path.cwd()
+    root = next(
+        (f for f in (here, *here.parents) if (f / "pyproject.toml").is_file() and (f / "notebooks").is_dir()), here
+    )
+    return root / "runs"
+
+
+def _check_options(recipe: Recipe, file: Path) -> None:
+    for number, entry in enumerate(recipe.quantize):
+        if entry.method not in METHODS:
+            raise InputError(
+                f"{file}: `quantize.{number}.method` = {entry.method!r}: not known; methods are: {', '.join(sorted(METHODS))}"
+            )
+        validate(METHODS[entry.method].Options, entry.options, where=f"{file}: quantize.{number}")
+    for number, deployment in enumerate(recipe.deploy):
+        if deployment.backend not in BACKENDS:
+            raise InputError(
+                f"{file}: `deploy.{number}.backend` = {deployment.backend!r}: not known; backends are: {', '.join(sorted(BACKENDS))}"
+            )
+        validate(BACKENDS[deployment.backend].Options, deployment.options, where=f"{file}: deploy.{number}")
+
+
+def _check_sources(recipe: Recipe) -> None:
+    if recipe.model.path is not None:
+        source_files(recipe.model)
+    elif recipe.model.sample not in SAMPLES:
+        raise InputError(f"model sample {recipe.model.sample!r}: not known; samples are: {', '.join(sorted(SAMPLES))}")
+
+
+def ready_cells(experiment: Experiment, deployed: dict[str, Any]) -> list[Cell]:
+    """The cells that can be measured, each group's baseline before the others."""
+    found = [cell_from_dict(record["cell"]) for record in deployed.values() if record["status"] == Status.OK]
+    return sorted(found, key=lambda cell: not cell.is_baseline)
+
+
+def session_arguments(experiment: Experiment, cell: Cell, prepared: str, *, batch: int) -> dict[str, Any]:
+    """The arguments that every job takes which opens a session: plain JSON."""
+    settings = asdict(cell.settings(batch=batch))
+    model = str(experiment.run.models / prepared)
+    return {
+        "backend": cell.backend,
+        "model": model,
+        "settings": json.loads(json.dumps(settings)),
+        "task": experiment.task,
+    }
+
+
+def deployment_identity(experiment: Experiment, cell: Cell, prepared: str) -> list[Any]:
+    """What a figure depends on besides how it is measured: a figure of another machine or library is never taken for this one's."""
+    where = [cell.backend, cell.device, cell.precision, cell.pinned, cell.threads, cell.options]
+    return [prepared, where, experiment.task_digest, BACKENDS[cell.backend].version(), this_machine().machine_id]
+
+
+def versions(*names: str) -> dict[str, str | None]:
+    """Versions of installed packages, as part of a job's identity."""
+    return {name: package_version(name) for name in names}

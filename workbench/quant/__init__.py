@@ -1,0 +1,1 @@
+"""PaddleSlim's quantization methods behind one contract."""

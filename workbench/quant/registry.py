@@ -1,0 +1,16 @@
+"""The quantization methods by name. A new method: its file, one row here, one row in the tests."""
+
+from workbench.quant.base import Method
+from workbench.quant.static import StaticOptions
+
+METHODS = {
+    method.name: method
+    for method in (
+        Method(
+            "static",
+            title="static post-training quantization (PaddleSlim)",
+            options=StaticOptions,
+            job="workbench.quant.static:quantize_job",
+        ),
+    )
+}

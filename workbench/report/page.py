@@ -1,0 +1,83 @@
+"""The report of a run: one page of HTML that needs nothing else, the same in Markdown, and the plots as files."""
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from workbench.files import write_text
+from workbench.records import Metric, Record, Scope
+from workbench.report.control import NAMES
+from workbench.report.expectations import Verdict
+from workbench.report.labels import SCOPE_TITLES
+from workbench.report.panels import PLOTS
+from workbench.report.plots import Figure, draw_plots
+from workbench.report.prose import MEASURED, control_sentences, machine_facts, plot_caption, summary
+from workbench.report.sentences import fastest_sentences
+from workbench.report.tables import cells, escape_markdown, field_table, long_table, metrics_table, reasons, to_markdown
+
+
+def write_report(
+    folder: Path,
+    *,
+    title: str,
+    records: Sequence[Record],
+    metrics: Sequence[Metric],
+    machine: dict[str, Any],
+    recipe_text: str,
+    verdicts: Sequence[Verdict],
+) -> list[Figure]:
+    """Write `report.html`, `report.md` and `plots/*.png` into a run folder; the same input gives the same files.
+
+    Returns the plots.
+
+    `machine` is the fingerprint as the run stored it, or {"machines": [...]} for the runs of several. A `date` in a
+    fingerprint is shown, since the report reads no clock.
+    """
+    machines = machine.get("machines", [machine])
+    figures = draw_plots(records, metrics, out_dir=folder / "plots", caption=plot_caption(machines))
+    drawn = {figure.title for figure in figures}
+    page = {
+        "title": title,
+        "summary": summary(records, verdicts),
+        "sentences": fastest_sentences(records),
+        "scopes": [(SCOPE_TITLES[scope], table) for scope in Scope if not (table := field_table(records, scope)).empty],
+        "figures": figures,
+        "not_drawn": [plot.title for plot in PLOTS if plot.title not in drawn],
+        "expectations": _verdict_table(verdicts),
+        "reasons": reasons(records),
+        "metrics": metrics_table([metric for metric in metrics if metric.name not in NAMES]),
+        "rows": long_table(records),
+        "measured": [*MEASURED, *control_sentences(metrics)],
+        "machines": [machine_facts(one) for one in machines],
+        "recipe": recipe_text,
+    }
+    for name in ("report.html", "report.md"):
+        write_text(folder / name, _environment().get_template(f"{name}.j2").render(page))
+    return figures
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=lambda name: name != "report.md.j2",
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(cells=cells, image=data_uri, markdown=to_markdown, line=escape_markdown)
+    return environment
+
+
+def data_uri(path: Path) -> str:
+    """A PNG file as text that a page can hold."""
+    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
+
+
+def _verdict_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
+    lines = [(verdict.name, verdict.status.replace("_", " "), verdict.reason) for verdict in verdicts]
+    return pd.DataFrame(lines, columns=["Expectation", "Verdict", "Reason"], dtype=object)

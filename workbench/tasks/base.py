@@ -1,0 +1,86 @@
+"""The task contract: the data of one problem, its pre- and post-processing, and its metric."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+Inputs = dict[str, NDArray[Any]]
+Outputs = dict[str, NDArray[Any]]
+
+
+class TaskOptions(BaseModel):
+    """Base of a task's options: what a recipe may write under `task.options`. Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One labelled input.
+
+    `decode` gives the decoded image (or whatever the task's `preprocess` takes) and is called only when the sample is
+    used; `digest` is the sha256 of the undecoded content, by which calibration and evaluation data are kept apart.
+    """
+
+    key: str
+    truth: Any
+    digest: str
+    decode: Callable[[], Any]
+
+    @classmethod
+    def from_file(cls, path: Path, *, truth: Any, decode: Callable[[Path], Any]) -> "Sample":
+        """A sample that lies in a file; raises OSError when the file cannot be read."""
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        return cls(key=path.name, truth=truth, digest=digest, decode=lambda: decode(path))
+
+    @classmethod
+    def from_array(
+        cls, key: str, array: NDArray[Any], *, truth: Any, decode: Callable[[NDArray[Any]], Any]
+    ) -> "Sample":
+        """A sample that is held in memory."""
+        digest = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+        return cls(key=key, truth=truth, digest=digest, decode=lambda: decode(array))
+
+
+class Task(ABC):
+    """One problem: subclass it, in the package or in a user's own python file that a recipe names.
+
+    `preprocess` and `postprocess` are timed in the `end_to_end` scope, so they hold all the work that a deployed
+    program would do, and nothing else. Metrics are in points: percent scale for accuracy and mAP.
+    """
+
+    Options: ClassVar[type[TaskOptions]] = TaskOptions
+    primary_metric: ClassVar[str]
+    higher_is_better: ClassVar[bool] = True
+
+    def __init__(self, options: Any, folder: Path) -> None:
+        """`options` is an instance of `Options`; `folder` is the recipe's, from which relative paths are resolved."""
+        self.options = options
+        self.folder = folder
+
+    @abstractmethod
+    def calibration(self) -> Sequence[Sample]:
+        """The samples from which activation ranges are estimated; their truth is not used."""
+
+    @abstractmethod
+    def evaluation(self) -> Sequence[Sample]:
+        """The samples on which the metric is computed; disjoint from the calibration samples."""
+
+    @abstractmethod
+    def preprocess(self, image: Any) -> tuple[Inputs, Any]:
+        """Turn one decoded sample into model inputs, with a leading batch axis of 1, and what `postprocess` needs."""
+
+    @abstractmethod
+    def postprocess(self, outputs: Outputs, meta: Any) -> Any:
+        """Turn the outputs for one sample (leading batch axis 1) into a prediction that json can hold."""
+
+    @abstractmethod
+    def metric(self, predictions: Sequence[Any], truths: Sequence[Any]) -> dict[str, float]:
+        """Compute every metric, `primary_metric` among them, of the predictions against the truths, pair by pair."""

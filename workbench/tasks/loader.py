@@ -1,0 +1,92 @@
+"""Finding a task by name, or in a user's own python file, and checking its data."""
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import InputError
+from workbench.experiment import TaskSource, validate
+from workbench.tasks.base import Task
+
+TASKS = {"digits_classification": "workbench.tasks.digits:DigitsClassification"}
+
+
+def task_spec(source: TaskSource, folder: Path) -> dict[str, Any]:
+    """What a worker needs to load the task: JSON only. `folder` is the recipe's."""
+    return {"source": source.model_dump(mode="json"), "folder": str(folder)}
+
+
+def task_digest(source: TaskSource) -> str:
+    """Names the task's code and options, so that results of another version of them are not reused."""
+    code = source.file.read_bytes() if source.file is not None and source.file.is_file() else b""
+    return hashlib.sha256(code + source.model_dump_json(exclude={"file"}).encode()).hexdigest()[:16]
+
+
+def load_task(spec: dict[str, Any]) -> Task:
+    """The task of a spec made by `task_spec`; raises InputError when it is not there or its options are wrong."""
+    source = TaskSource.model_validate(spec["source"])
+    kind = _from_file(source.file) if source.file is not None else _by_name(str(source.name))
+    options = validate(kind.Options, source.options, where=f"task {source.label}, options")
+    return kind(options, Path(spec["folder"]))
+
+
+def _by_name(name: str) -> type[Task]:
+    if name not in TASKS:
+        raise InputError(
+            f"task {name!r}: not known; tasks are: {', '.join(sorted(TASKS))}; or give a python file as `file`"
+        )
+    module, _, attribute = TASKS[name].partition(":")
+    found: type[Task] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def _from_file(path: Path) -> type[Task]:
+    if not path.is_file():
+        raise InputError(f"task file {path}: no such file; the path is relative to the recipe")
+    spec = importlib.util.spec_from_file_location(f"workbench_user_task_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"task file {path}: not a python file; its name must end in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise InputError(f"task file {path}: {type(error).__name__} while loading it: {error}") from error
+    kinds = [
+        kind
+        for _, kind in inspect.getmembers(module, inspect.isclass)
+        if issubclass(kind, Task) and kind.__module__ == spec.name
+    ]
+    if len(kinds) != 1:
+        raise InputError(
+            f"task file {path}: {len(kinds)} subclasses of workbench.tasks.Task in it; there must be exactly one"
+        )
+    if lacking := sorted({*kinds[0].__abstractmethods__, *({"primary_metric"} - set(dir(kinds[0])))}):
+        raise InputError(f"task file {path}: {kinds[0].__name__} lacks {', '.join(lacking)}, which every Task has")
+    return kinds[0]
+
+
+def check_task_job(channel: Any, *, task: dict[str, Any]) -> dict[str, Any]:
+    """Worker job: load the task and check that its data is there and that calibration and evaluation are disjoint."""
+    loaded = load_task(task)
+    calibration, evaluation = loaded.calibration(), loaded.evaluation()
+    for name, samples in (("calibration", calibration), ("evaluation", evaluation)):
+        if len(samples) == 0:
+            raise InputError(
+                f"task {task['source']['name'] or task['source']['file']}: its {name} set is empty; give it data"
+            )
+    if both := {sample.digest for sample in calibration} & {sample.digest for sample in evaluation}:
+        key = next(sample.key for sample in calibration if sample.digest in both)
+        raise InputError(
+            f"task: {len(both)} samples are in both calibration and evaluation, such as {key!r}; keep them apart"
+        )
+    return {
+        "calibration": len(calibration),
+        "evaluation": len(evaluation),
+        "metric": loaded.primary_metric,
+        "higher_is_better": loaded.higher_is_better,
+    }
