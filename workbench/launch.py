@@ -182,6 +182,8 @@ def worker_environment(threads: int) -> dict[str, str]:
 
 
 def _last_lines(log: Path) -> str:
-    text = log.read_bytes()[-4000:].decode("utf-8", errors="replace")
-    lines = [line.strip() for line in text.splitlines() if line.strip(" -=\t")]
+    text = log.read_bytes()[-8000:].decode("utf-8", errors="replace")
+    # Paddle's signal handler adds C++ frames and the time of day; what went wrong was said before.
+    said, _, _ = text.partition("C++ Traceback (most recent call last)")
+    lines = [line.strip() for line in said.splitlines() if line.strip(" -=\t")]
     return " | ".join(lines[-STDERR_LINES:])[-400:]

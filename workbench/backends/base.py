@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -25,16 +25,17 @@ class BackendOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(BaseModel):
     """How a model is to run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     device: Device = Device.CPU
     precision: Precision = Precision.FP32
     pinned: bool = False
     threads: int = 1
     batch: int = 1
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,9 @@ class Backend(ABC):
             raise UnsupportedError(
                 f"{self.title} takes {self.takes} models, and {model.label} is {model.manifest.format}: prepare it first"
             )
+        if settings.precision.is_quantized != (model.manifest.precision == Precision.INT8):
+            # Paddle would run a quantized model as fake-quantized FP32 without a word.
+            raise UnsupportedError(f"{model.label} is a {model.manifest.precision} model; it cannot run as {settings.precision}")
         self._check_batch(model, settings)
         return self._open(model, settings)
 

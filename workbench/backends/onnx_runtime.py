@@ -75,7 +75,7 @@ class OnnxRuntime(Backend):
     def prepare_function(self, model: Model, settings: Settings) -> str:
         """Paddle models are exported."""
         return (
-            "workbench.lowering.onnx_export:export_job"
+            "workbench.lowering.onnx_runtime:prepare_job"
             if model.manifest.format is Format.PADDLE
             else super().prepare_function(model, settings)
         )

@@ -1,44 +1,41 @@
-"""Paddle Model -> ONNX Model through paddle2onnx; a quantized one comes out with QuantizeLinear/DequantizeLinear pairs."""
+"""Paddle Model -> ONNX through paddle2onnx; a quantized one comes out with QuantizeLinear/DequantizeLinear pairs."""
 
 from pathlib import Path
-from typing import Any
 
 from workbench.errors import UnsupportedError
 from workbench.machine import package_version
-from workbench.models.model import Format, Model
-from workbench.worker import Channel
+from workbench.models.model import Format, Manifest, Model
 
 OPSET = 17
 
 
-def export_job(channel: Channel, *, model: str, models: str) -> dict[str, Any]:
-    """Worker job: export the Paddle Model in folder `model` to an ONNX Model below `models`; returns its digest.
+def export(source: Model, target: Path) -> None:
+    """Write a Paddle Model as an ONNX file and check what came out; raises UnsupportedError.
 
-    paddle2onnx aborts the whole process on operators that it does not know, so this runs in a worker of its own.
+    paddle2onnx aborts the whole process on operators that it does not know: call this in a worker only.
     """
     import paddle2onnx
 
-    source = Model.open(Path(model))
-    with Model.build(Path(models)) as draft:
-        target = draft.folder / "model.onnx"
-        paddle2onnx.export(
-            str(source.paddle_prefix.with_suffix(".pdmodel")),
-            str(source.paddle_prefix.with_suffix(".pdiparams")),
-            save_file=str(target),
-            opset_version=OPSET,
-            deploy_backend="onnxruntime",
-        )
-        _check(source, target)
-        draft.manifest = source.manifest.model_copy(
-            update={
-                "format": Format.ONNX,
-                "parent": source.digest,
-                "options": {"opset": OPSET},
-                "versions": {"paddle2onnx": package_version("paddle2onnx") or ""},
-            }
-        )
-    assert draft.model is not None
-    return {"digest": draft.model.digest}
+    paddle2onnx.export(
+        str(source.paddle_prefix.with_suffix(".pdmodel")),
+        str(source.paddle_prefix.with_suffix(".pdiparams")),
+        save_file=str(target),
+        opset_version=OPSET,
+        deploy_backend="onnxruntime",
+    )
+    _check(source, target)
+
+
+def exported_manifest(source: Model, *, dialect: str) -> Manifest:
+    """The manifest of a Model that was exported from `source`, in a backend's dialect."""
+    return source.manifest.model_copy(
+        update={
+            "format": Format.ONNX,
+            "parent": source.digest,
+            "options": {"opset": OPSET, "dialect": dialect},
+            "versions": {"paddle2onnx": package_version("paddle2onnx") or ""},
+        }
+    )
 
 
 def _check(source: Model, target: Path) -> None:

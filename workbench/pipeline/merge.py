@@ -27,26 +27,30 @@ def merge_runs(runs: list[Path], *, out: Path | None = None) -> Path:
         raise InputError(f"--out {folder}: it is one of the runs to merge; choose another folder")
     records = [record for run in runs for record in read_records(run)]
     metrics = [metric for run in runs for metric in read_metrics(run)]
-    machines = [_machine(run) for run in runs]
+    machines: dict[str, dict[str, Any]] = {}
+    for machine in (machine for run in runs for machine in _machines(run)):
+        machines.setdefault(machine.get("machine_id", ""), machine)
     folder.mkdir(parents=True, exist_ok=True)
     write_records(folder, records)
     write_metrics(folder, metrics)
-    machine = machines[0] if len({m.get("machine_id") for m in machines}) == 1 else {"machines": machines}
-    write_json(folder / "machine.json", machine)
+    shown = next(iter(machines.values())) if len(machines) == 1 else {"machines": list(machines.values())}
+    write_json(folder / "machine.json", shown)
     recipes = "\n".join(f"# {run}\n{_text(run / 'recipe.yaml')}" for run in runs)
     names = " + ".join(run.name for run in runs)
-    write_report(
-        folder, title=names, records=records, metrics=metrics, machine=machine, recipe_text=recipes, verdicts=[]
-    )
+    write_report(folder, title=names, records=records, metrics=metrics, machine=shown, recipe_text=recipes, verdicts=[])
     return folder
 
 
-def _machine(run: Path) -> dict[str, Any]:
+def _machines(run: Path) -> list[dict[str, Any]]:
+    """The machine of a run, or those of one that was merged before."""
     try:
-        machine: dict[str, Any] = json.loads(_text(run / "machine.json") or "{}")
-    except json.JSONDecodeError:
-        raise InputError(f"{run / 'machine.json'}: not valid JSON; write the report of that run again") from None
-    return machine
+        machine = json.loads(_text(run / "machine.json") or "{}")
+    except ValueError:
+        machine = None
+    if not isinstance(machine, dict):
+        raise InputError(f"{run / 'machine.json'}: not valid JSON; write the report of that run again")
+    machines: list[dict[str, Any]] = machine.get("machines", [machine])
+    return machines
 
 
 def _text(path: Path) -> str:

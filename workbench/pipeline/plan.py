@@ -55,7 +55,14 @@ class Cell:
 
     def settings(self, *, batch: int | None = None) -> Settings:
         """How the backend is to open the model."""
-        return Settings(self.device, self.precision, self.pinned, self.threads, batch or self.batch, self.options)
+        return Settings(
+            device=self.device,
+            precision=self.precision,
+            pinned=self.pinned,
+            threads=self.threads,
+            batch=batch or self.batch,
+            options=self.options,
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """As states and job files hold it."""

@@ -223,12 +223,12 @@ def ready_cells(experiment: Experiment, deployed: dict[str, Any]) -> list[Cell]:
 
 def session_arguments(experiment: Experiment, cell: Cell, prepared: str, *, batch: int) -> dict[str, Any]:
     """The arguments that every job takes which opens a session: plain JSON."""
-    settings = asdict(cell.settings(batch=batch))
+    settings = cell.settings(batch=batch).model_dump(mode="json")
     model = str(experiment.run.models / prepared)
     return {
         "backend": cell.backend,
         "model": model,
-        "settings": json.loads(json.dumps(settings)),
+        "settings": settings,
         "task": experiment.task,
     }
 
@@ -236,7 +236,8 @@ def session_arguments(experiment: Experiment, cell: Cell, prepared: str, *, batc
 def deployment_identity(experiment: Experiment, cell: Cell, prepared: str) -> list[Any]:
     """What a figure depends on besides how it is measured: a figure of another machine or library is never taken for this one's."""
     where = [cell.backend, cell.device, cell.precision, cell.pinned, cell.threads, cell.options]
-    return [prepared, where, experiment.task_digest, BACKENDS[cell.backend].version(), this_machine().machine_id]
+    software = [BACKENDS[cell.backend].version(), package_version("quant-workbench")]
+    return [prepared, where, experiment.task_digest, software, this_machine().machine_id]
 
 
 def versions(*names: str) -> dict[str, str | None]:
