@@ -61,6 +61,11 @@ class TinyRun:
             for path in found:
                 path.unlink()
 
+    def moved_to(self, folder: Path) -> "TinyRun":
+        """The same run in another folder."""
+        shutil.copytree(self.folder, folder)
+        return TinyRun(self.recipe, folder)
+
     def break_task(self, **fault: Any) -> None:
         """Make the task misbehave from now on (see assets/tiny_task.py)."""
         (self.recipe.parent / "fault.json").write_text(json.dumps(fault))

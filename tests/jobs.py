@@ -13,7 +13,9 @@ from typing import Any
 from workbench.errors import InputError, UnavailableError, UnsupportedError
 from workbench.worker import Channel
 
-ERRORS = {kind.__name__: kind for kind in (InputError, UnsupportedError, UnavailableError, ValueError, KeyboardInterrupt)}
+ERRORS = {
+    kind.__name__: kind for kind in (InputError, UnsupportedError, UnavailableError, ValueError, KeyboardInterrupt)
+}
 
 
 def echo(channel: Channel, **arguments: Any) -> dict[str, Any]:
@@ -48,6 +50,15 @@ def abort(channel: Channel) -> None:
     os.abort()
 
 
+def abort_as_paddle(channel: Channel) -> None:
+    """Die with what Paddle's signal handler prints after the message that counts."""
+    frames = "\n".join(f"{number}   some::cpp::frame()" for number in range(20))
+    message = "terminate called after throwing an instance of 'E'\n  what():  the cause\n\n"
+    title = f"{'-' * 38}\nC++ Traceback (most recent call last):\n{'-' * 38}\n"
+    print(f"{message}{title}{frames}\n[TimeInfo: *** Aborted at 1 ***]", file=sys.stderr, flush=True)
+    os.abort()
+
+
 def segfault(channel: Channel) -> None:
     ctypes.string_at(0)
 
@@ -75,6 +86,11 @@ def hang_with_a_child(channel: Channel) -> None:
     """Tell the process ids of this worker and of a child that it started, then answer no more."""
     child = subprocess.Popen(["sleep", "600"])
     channel.send("started", pids=[os.getpid(), child.pid])
+    time.sleep(600)
+
+
+def hang_alone(channel: Channel) -> None:
+    channel.send("started", pids=[os.getpid()])
     time.sleep(600)
 
 

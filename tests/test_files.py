@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.files import content_hash, file_digest, folder_aside, write_bytes, write_json, write_text
+from workbench.files import content_hash, file_digest, write_bytes, write_json, write_text
 
 LITTLE_SPACE = """
 import resource, sys
@@ -87,38 +87,8 @@ def test_write_json_round_trips_when_read(tmp_path):
     assert text.endswith("}\n")
 
 
-def test_folder_aside_becomes_the_target_when_filled(tmp_path):
-    target = tmp_path / "deep" / "target"
-    with folder_aside(target) as aside:
-        (aside / "file").write_text("x")
-        assert not target.exists()
-    assert (target / "file").read_text() == "x"
-    assert names(target.parent) == ["target"]
 
 
-def test_folder_aside_leaves_nothing_when_the_body_raises(tmp_path):
-    with pytest.raises(RuntimeError, match="half-way"), folder_aside(tmp_path / "target") as aside:
-        (aside / "file").write_text("x")
-        raise RuntimeError("half-way")
-    assert names(tmp_path) == []
-
-
-def test_folder_aside_keeps_the_first_when_two_make_one_target(tmp_path):
-    target = tmp_path / "target"
-    with folder_aside(target) as slow:
-        (slow / "file").write_text("second")
-        with folder_aside(target) as quick:
-            (quick / "file").write_text("first")
-    assert (target / "file").read_text() == "first"
-    assert names(tmp_path) == ["target"]
-
-
-def test_folder_aside_raises_when_the_target_is_a_file(tmp_path):
-    (tmp_path / "target").write_text("old")
-    with pytest.raises(OSError, match="target"), folder_aside(tmp_path / "target"):
-        pass
-    assert (tmp_path / "target").read_text() == "old"
-    assert names(tmp_path) == ["target"]
 
 
 def test_file_digest_is_sha256_when_the_file_is_large(tmp_path):

@@ -7,7 +7,17 @@ import pytest
 
 import workbench
 
-HEAVY = {"matplotlib", "onnxruntime", "openvino", "paddle", "paddle2onnx", "paddleslim", "tensorrt", "torch", "x2paddle"}
+HEAVY = {
+    "matplotlib",
+    "onnxruntime",
+    "openvino",
+    "paddle",
+    "paddle2onnx",
+    "paddleslim",
+    "tensorrt",
+    "torch",
+    "x2paddle",
+}
 
 
 def loaded_by(code: str) -> set[str]:

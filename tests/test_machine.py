@@ -91,7 +91,9 @@ def test_gpus_are_listed_when_the_driver_answers(nvidia_smi):
 
 
 @pytest.mark.parametrize(
-    "script", ["echo 'NVIDIA-SMI has failed'; exit 9", "echo 'No devices were found'", "true"], ids=["9", "none", "empty"]
+    "script",
+    ["echo 'NVIDIA-SMI has failed'; exit 9", "echo 'No devices were found'", "true"],
+    ids=["9", "none", "empty"],
 )
 def test_gpus_are_none_when_the_driver_does_not_answer(nvidia_smi, script):
     nvidia_smi.write_text(f"#!/bin/sh\n{script}\n")

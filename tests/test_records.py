@@ -22,13 +22,14 @@ from workbench.records import (
 )
 
 # As the design states them; a change is a new schema version.
-COLUMNS = (
-    "schema_version, model, model_digest, task, method, variant, backend, device, precision, pinned, threads, batch, "
-    "input_shape, scope, status, reason, latency_mean_ms, latency_p50_ms, latency_p90_ms, latency_p99_ms, "
-    "latency_std_ms, first_call_ms, repeats, throughput_per_s, speedup_vs_fp32, speedup_low, speedup_high, "
-    "metric_name, metric_value, metric_fp32, metric_drop, drop_low, drop_high, sqnr_db, model_size_mb, gflops, "
-    "params_m, quantize_s, build_s, peak_rss_mb, gpu_memory_mb, int8_share, nms, weights, machine_id"
-).split(", ")
+COLUMNS = [
+    "schema_version", "model", "model_digest", "task", "method", "variant", "backend", "device", "precision", "pinned",
+    "threads", "batch", "input_shape", "scope", "status", "reason", "latency_mean_ms", "latency_p50_ms",
+    "latency_p90_ms", "latency_p99_ms", "latency_std_ms", "first_call_ms", "repeats", "throughput_per_s",
+    "speedup_vs_fp32", "speedup_low", "speedup_high", "metric_name", "metric_value", "metric_fp32", "metric_drop",
+    "drop_low", "drop_high", "sqnr_db", "model_size_mb", "gflops", "params_m", "quantize_s", "build_s", "peak_rss_mb",
+    "gpu_memory_mb", "int8_share", "nms", "weights", "machine_id",
+]  # fmt: skip
 
 OK = Record(
     model="digits",
@@ -136,7 +137,7 @@ def test_read_records_names_the_file_when_it_is_broken(tmp_path, text, message):
 def test_read_records_tells_what_to_give_when_there_are_none(tmp_path):
     (tmp_path / "file").write_text("")
     for folder in (tmp_path, tmp_path / "missing", tmp_path / "file"):
-        with pytest.raises(InputError, match="no results.json in it; give the folder of a finished run") as caught:
+        with pytest.raises(InputError, match=r"no results\.json in it; give the folder of a finished run") as caught:
             read_records(folder)
         assert str(caught.value).startswith(str(folder))
 

@@ -23,7 +23,7 @@ PARENT = """
 import sys
 from pathlib import Path
 from workbench.launch import Worker
-worker = Worker("jobs:hang_with_a_child", {}, log=Path(sys.argv[1]))
+worker = Worker("jobs:hang_alone", {}, log=Path(sys.argv[1]))
 print(worker.receive(60)["pids"][0], flush=True)
 worker.receive(600)
 """
@@ -136,6 +136,12 @@ def test_run_job_tells_the_signal_and_the_last_lines_when_the_job_aborts(run):
     outcome = run("abort")
     assert outcome.status is Status.CRASHED
     assert outcome.reason == "crashed (SIGABRT): line 2 | line 3 | line 4"
+
+
+def test_run_job_tells_the_cause_when_paddle_adds_its_frames(run):
+    assert run("abort_as_paddle").reason == (
+        "crashed (SIGABRT): terminate called after throwing an instance of 'E' | what():  the cause"
+    )
 
 
 def test_run_job_tells_the_signal_when_the_job_segfaults(run):

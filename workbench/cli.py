@@ -14,7 +14,7 @@ from rich.table import Table
 
 from workbench.errors import InputError, WorkbenchError
 from workbench.exit_codes import ExitCode
-from workbench.worker import USER_FAULTS
+from workbench.worker import USER_FAULTS, refused_by_system
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -272,9 +272,7 @@ def _exit_code() -> int:
     except OSError as error:
         if error.errno not in USER_FAULTS:
             raise
-        _say(
-            f"{error.filename or 'writing'}: {error.strerror}; free space, mend the permissions, or choose another folder with --out"
-        )
+        _say(refused_by_system(error))
         return ExitCode.BAD_INPUT
 
 

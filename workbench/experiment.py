@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -93,8 +93,8 @@ class Deployment(WithOptions):
     device: Device = Field(Device.CPU, description="device of the backend")
     precision: list[Precision] = Field(min_length=1, description="precisions to deploy")
     pinned: list[bool] = Field([False], min_length=1, description="copy through pinned host memory (GPU)")
-    threads: list[int] = Field([1], min_length=1, description="intra-operator threads")
-    batch: list[int] = Field([1], min_length=1, description="samples per call")
+    threads: list[Annotated[int, Field(ge=1)]] = Field([1], min_length=1, description="intra-operator threads")
+    batch: list[Annotated[int, Field(ge=1)]] = Field([1], min_length=1, description="samples per call")
     required: bool = Field(False, description="a row of this deployment that is not `ok` fails the run")
 
     @field_validator("precision", "pinned", "threads", "batch", mode="before")
@@ -109,9 +109,7 @@ class Deployment(WithOptions):
 
     @field_validator("threads", "batch")
     @classmethod
-    def _positive(cls, value: list[int]) -> list[int]:
-        if any(number < 1 for number in value):
-            raise ValueError("must be 1 or more")
+    def _once_each(cls, value: list[int]) -> list[int]:
         return list(dict.fromkeys(value))
 
 

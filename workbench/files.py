@@ -3,10 +3,7 @@
 import hashlib
 import json
 import os
-import shutil
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,26 +30,6 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON in one step; not-a-number is refused (ValueError), since JSON has none."""
     write_text(path, json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
-
-
-@contextmanager
-def folder_aside(target: Path) -> Iterator[Path]:
-    """Give an empty folder beside `target` to fill; it becomes `target` at the end, or is removed after an error.
-
-    Two processes that make the same target both succeed: the first one's folder stays.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
-    aside.mkdir()
-    try:
-        yield aside
-        try:
-            aside.rename(target)
-        except OSError:
-            if not target.is_dir():
-                raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def file_digest(path: Path) -> str:

@@ -91,7 +91,9 @@ class Worker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close(grace_s=GRACE_S if error is None else 0.0)
+        hangs = isinstance(error, WorkerEnded) and error.outcome.status is Status.TIMEOUT
+        answered = error is None or isinstance(error, InputError | WorkerEnded)
+        self.close(grace_s=GRACE_S if answered and not hangs else 0.0)
 
     def send(self, kind: str, **fields: Any) -> None:
         """Send one message; raises WorkerEnded when the worker is gone."""
@@ -162,7 +164,7 @@ class Worker:
         if code == -signal.SIGKILL:
             cause = "killed (SIGKILL), probably because memory ran out"
         elif code < 0:
-            cause = f"crashed ({signal.Signals(-code).name})"
+            cause = f"crashed ({_signal_name(-code)})"
         else:
             cause = f"ended without an answer (exit code {code})"
         said = _last_lines(self._log)
@@ -170,6 +172,13 @@ class Worker:
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._start
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def worker_environment(threads: int) -> dict[str, str]:

@@ -22,6 +22,7 @@ ISA_MEANING = {
     "amx_int8": "INT8 matrix tiles: INT8 fastest where the layers are large",
     "amx_bf16": "BF16 matrix tiles: BF16 may be as fast as INT8, without its error",
 }
+GPU_KIND = ("name", "memory.total", "compute_cap")
 PACKAGES = (
     "numpy", "onnx", "onnxruntime", "onnxruntime-gpu", "openvino", "paddle2onnx", "paddlepaddle", "paddlepaddle-gpu",
     "paddlelite", "paddleslim", "tensorrt", "tensorrt-cu12", "tensorrt-cu13", "x2paddle",
@@ -47,7 +48,8 @@ class Machine:
 
         The host's name is left out on purpose, so that the many short-lived machines of a CI service compare.
         """
-        return content_hash([self.cpu, self.cores, self.isa, round(self.memory_gb), self.gpus])[:12]
+        gpus = [{key: gpu[key] for key in GPU_KIND if key in gpu} for gpu in self.gpus]
+        return content_hash([self.cpu, self.cores, self.isa, round(self.memory_gb), gpus])[:12]
 
     def as_dict(self) -> dict[str, Any]:
         """The fingerprint in the form that results and reports hold."""

@@ -55,6 +55,11 @@ class RunFolder:
         """Keep what became of a job."""
         write_json(self._job_file(stage, key), record)
 
+    def sweep(self) -> None:
+        """Remove Models that a killed worker left half made; only whoever holds the stage lock may."""
+        for unfinished in self.models.glob(".unfinished-*"):
+            shutil.rmtree(unfinished, ignore_errors=True)
+
     def _job_file(self, stage: str, key: str) -> Path:
         return self.path / "jobs" / f"{stage}-{key}.json"
 

@@ -90,7 +90,15 @@ def _fault(error: BaseException) -> str:
     return "failed"
 
 
+def refused_by_system(error: OSError) -> str:
+    """One line for an error of the file system that is the user's to mend."""
+    where = error.filename2 or error.filename or "while writing"
+    return f"{error.strerror}: {where}; free space, mend the permissions, or choose another folder with --out"
+
+
 def _reason(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.errno in USER_FAULTS:
+        return refused_by_system(error)
     lines = [line.strip() for line in str(error).splitlines() if line.strip(" -\t")]
     if isinstance(error, InputError | UnsupportedError | UnavailableError):
         return " ".join(lines)

@@ -26,18 +26,17 @@ def import_many(channel: Channel, *, sources: dict[str, Any], models: str) -> di
     }
 
 
-def quantize_many(
-    channel: Channel, *, model: str, task: dict[str, Any], models: str, options: dict[str, Any]
-) -> dict[str, Any]:
-    """Quantize one model with each of the options; what became of it, by name."""
-    return {
-        name: outcome(
-            lambda name=name, chosen=chosen: quantize_job(
-                channel, model=model, task=task, options=chosen, variant=name, models=models
-            )["digest"]
-        )
-        for name, chosen in options.items()
-    }
+def quantize_many(channel: Channel, *, cases: dict[str, dict[str, Any]], models: str) -> dict[str, Any]:
+    """Quantize for each case, which holds the other arguments of the job; what became of it, by name.
+
+    A progress message of total 0 goes before the ones of each case, and bears its name.
+    """
+
+    def run(name: str, case: dict[str, Any]) -> str:
+        channel.progress(0, 0, name)
+        return str(quantize_job(channel, variant=name, models=models, **case)["digest"])
+
+    return {name: outcome(lambda name=name, case=case: run(name, case)) for name, case in cases.items()}
 
 
 def run_session(

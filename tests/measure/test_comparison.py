@@ -47,7 +47,7 @@ def workers_of(folder: Path) -> list[psutil.Process]:
 
 def test_measure_group_turns_the_order_round_when_rounds_alternate(members, tmp_path):
     measure_group(members(a=1.0, b=2.0, c=3.0), MEASUREMENT)
-    assert "".join(line[0] for line in turns(tmp_path)) == "abc" "cba" "abc" "cba"
+    assert "".join(line[0] for line in turns(tmp_path)) == "abccbaabccba"
     assert workers_of(tmp_path) == []
 
 

@@ -96,7 +96,14 @@ def test_percentile_interval_holds_the_central_share_when_values_are_even():
 
 @pytest.mark.parametrize(
     ("signal", "noise", "decibels"),
-    [(1.0, 1.0, 0.0), (100.0, 1.0, 20.0), (1.0, 1000.0, -30.0), (5.0, 0.0, 200.0), (5.0, 1e-300, 200.0), (0.0, 1.0, 0.0)],
+    [
+        (1.0, 1.0, 0.0),
+        (100.0, 1.0, 20.0),
+        (1.0, 1000.0, -30.0),
+        (5.0, 0.0, 200.0),
+        (5.0, 1e-300, 200.0),
+        (0.0, 1.0, 0.0),
+    ],
 )
 def test_sqnr_db_is_known_when_signal_and_noise_are(signal, noise, decibels):
     assert sqnr_db(signal, noise) == pytest.approx(decibels)

@@ -46,9 +46,13 @@ def test_build_keeps_the_first_when_an_equal_model_is_there(tmp_path):
 
 
 def test_build_leaves_nothing_when_it_fails(tmp_path):
-    with pytest.raises(RuntimeError, match="half-way"), Model.build(tmp_path) as draft:
-        (draft.folder / "model.onnx").write_bytes(b"half")
-        raise RuntimeError("half-way")
+    def build_half() -> None:
+        with Model.build(tmp_path) as draft:
+            (draft.folder / "model.onnx").write_bytes(b"half")
+            raise RuntimeError("half-way")
+
+    with pytest.raises(RuntimeError, match="half-way"):
+        build_half()
     assert list(tmp_path.iterdir()) == []
 
 

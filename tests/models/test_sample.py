@@ -104,7 +104,7 @@ def test_verify_checksum_refuses_when_the_content_differs(tmp_path):
     (tmp_path / sample.CHECKSUMS).write_text(f"{hashlib.sha256(b'right').hexdigest()}  weights.npz\n")
     sample.verify_checksum(weights)
     weights.write_bytes(b"wrong")
-    with pytest.raises(InputError, match=r"weights\.npz: sha256 .* git checkout"):
+    with pytest.raises(InputError, match=r"weights\.npz: sha256 .*git checkout"):
         sample.verify_checksum(weights)
 
 

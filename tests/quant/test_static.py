@@ -2,21 +2,14 @@
 
 import pytest
 
-from workbench.errors import InputError
 from workbench.experiment import TaskSource
 from workbench.models.model import Model
 from workbench.quant.static import Algorithm, StaticOptions
 from workbench.tasks.loader import task_spec
 
-QUANTIZE = "workbench.quant.static:quantize_job"
 FIRST_CONV = "conv2d_0.w_0"
-CALIBRATION_IMAGES = 8
-
-
-@pytest.fixture(scope="module")
-def task(tiny_task_file, tmp_path_factory):
-    options = {"calibration_images": CALIBRATION_IMAGES}
-    return task_spec(TaskSource(file=tiny_task_file, options=options), tmp_path_factory.mktemp("task"))
+TINY_WEIGHTS = {FIRST_CONV, "conv2d_1.w_0", "conv2d_2.w_0", "linear_0.w_0"}
+FAST_ALGORITHMS = [algo for algo in Algorithm if algo is not Algorithm.KL]
 
 
 @pytest.fixture(scope="module")
@@ -25,39 +18,54 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def outcomes(imported, task, folder, run_native):
-    """What became of the tiny network with each algorithm, and with options of interest, by name."""
-    options = {str(algo): {"algo": algo} for algo in Algorithm}
-    options["skip"] = {"skip_tensors": [FIRST_CONV]}
-    options["convolutions"] = {"operators": ["conv2d"]}
-    options["unknown"] = {"skip_tensors": [FIRST_CONV, "no_such_tensor"]}
-    options["broken_hist"] = {"algo": "hist", "hist_percent": 0.5}
-    before = file_contents(imported["tiny"])
-    outcome = run_native("quantize_many", model=imported["tiny"].folder, task=task, models=folder, options=options)
-    assert outcome.status == "ok", outcome.reason
-    assert file_contents(imported["tiny"]) == before
-    return outcome.value
+def finished(imported, tiny_task_file, folder, run_native, tmp_path_factory):
+    """What became of each case, by name, and the progress that was told, by name."""
 
+    def case(model, calibration_images=8, **options):
+        source = TaskSource(file=tiny_task_file, options={"calibration_images": calibration_images})
+        task = task_spec(source, tmp_path_factory.getbasetemp())
+        return {"model": str(imported[model].folder), "task": task, "options": options}
 
-@pytest.fixture(scope="module")
-def wide(imported, task, folder, run_native):
-    """The wide network, two batches of three, with the progress that was told."""
+    cases = {str(algo): case("tiny", algo=algo) for algo in FAST_ALGORITHMS}
+    cases |= {
+        "KL": case("strange", algo="KL"),  # it takes a second for each tensor, and this network has few
+        "narrow": case("tiny", algo="hist", hist_percent=0.5),
+        "skip": case("tiny", skip_tensors=[FIRST_CONV]),
+        "convolutions": case("tiny", operators=["conv2d"]),
+        "unknown": case("tiny", skip_tensors=[FIRST_CONV, "no_such_tensor"]),
+        "wide": case("wide", algo="abs_max", batches=2, batch_size=3),
+        "wide_in_threes": case("wide", algo="abs_max", batch_size=3),
+        "plain": case("plain"),
+        "no_data": case("tiny", calibration_images=0),
+    }
+    before = {name: file_contents(imported[name]) for name in ("tiny", "wide")}
     told = []
-    outcome = run_native(
-        QUANTIZE,
-        model=imported["wide"].folder, task=task, models=folder, variant="wide",
-        options={"algo": "abs_max", "batches": 2, "batch_size": 3},
-        progress=lambda done, total, label: told.append((done, total, label)),
-    )  # fmt: skip
+    outcome = run_native("quantize_many", cases=cases, models=folder, progress=lambda *args: told.append(args))
     assert outcome.status == "ok", outcome.reason
-    return Model.open(folder / outcome.value["digest"], verify=True), told
+    assert {name: file_contents(imported[name]) for name in ("tiny", "wide")} == before
+    return outcome.value, by_case(told)
 
 
 @pytest.fixture(scope="module")
-def wide_weights(imported, wide, run_native):
+def outcomes(finished):
+    return finished[0]
+
+
+@pytest.fixture(scope="module")
+def weights(imported, outcomes, folder, run_native):
     """Every stored tensor of the wide network, before and after."""
-    models = {"float": imported["wide"], "int8": wide[0]}
+    models = {"float": imported["wide"], "int8": quantized(outcomes, folder, "wide")}
     return {name: run_native("read_weights", model=model.folder).value for name, model in models.items()}
+
+
+def by_case(told):
+    found = {}
+    for done, total, label in told:
+        if total == 0:
+            found[label] = []
+        else:
+            found[list(found)[-1]].append((done, total, label))
+    return found
 
 
 def file_contents(model):
@@ -69,38 +77,43 @@ def quantized(outcomes, folder, name):
     return Model.open(folder / outcomes[name]["value"], verify=True)
 
 
-@pytest.mark.parametrize("algo", list(Algorithm))
+@pytest.mark.parametrize("algo", FAST_ALGORITHMS)
 def test_quantize_makes_an_int8_model_when_given_any_algorithm(outcomes, folder, imported, algo):
-    model = quantized(outcomes, folder, str(algo))
-    manifest = model.manifest
+    manifest = quantized(outcomes, folder, str(algo)).manifest
     assert (manifest.precision, manifest.method, manifest.variant) == ("int8", "static", str(algo))
     assert manifest.parent == manifest.float_twin == imported["tiny"].digest
     assert (manifest.inputs, manifest.outputs) == (imported["tiny"].manifest.inputs, imported["tiny"].manifest.outputs)
-    assert set(manifest.scales["weights"]) == {FIRST_CONV, "conv2d_1.w_0", "conv2d_2.w_0", "linear_0.w_0"}
+    assert set(manifest.scales["weights"]) == TINY_WEIGHTS
     assert "image" in manifest.scales["activations"]
     assert all(found["absmax"] > 0 for found in manifest.scales["activations"].values())
     assert manifest.options["algo"] == algo
 
 
-def test_quantize_gives_different_ranges_when_the_algorithm_differs(outcomes, folder):
+def test_quantize_makes_an_int8_model_when_the_algorithm_is_kl(outcomes, folder):
+    manifest = quantized(outcomes, folder, "KL").manifest
+    assert manifest.precision == "int8"
+    assert 0 < manifest.scales["activations"]["image"]["absmax"] <= 1
+
+
+def test_quantize_gives_narrower_ranges_when_the_algorithm_cuts_peaks(outcomes, folder):
     ranges = {
-        str(algo): quantized(outcomes, folder, str(algo)).manifest.scales["activations"]["image"]["absmax"]
-        for algo in (Algorithm.ABS_MAX, Algorithm.AVG)
+        name: {t: r["absmax"] for t, r in quantized(outcomes, folder, name).manifest.scales["activations"].items()}
+        for name in ("abs_max", "avg", "hist", "narrow")
     }
-    assert ranges["abs_max"] > ranges["avg"]
-    narrow = quantized(outcomes, folder, "broken_hist").manifest.scales["activations"]["image"]["absmax"]
-    assert narrow < quantized(outcomes, folder, "hist").manifest.scales["activations"]["image"]["absmax"]
+    tensors = ranges["abs_max"]
+    assert all(ranges["avg"][tensor] <= tensors[tensor] for tensor in tensors)
+    assert sum(ranges["avg"].values()) < sum(tensors.values())
+    assert sum(ranges["narrow"].values()) < 0.8 * sum(ranges["hist"].values())
 
 
 def test_quantize_keeps_a_layer_in_float_when_its_tensor_is_skipped(outcomes, folder):
     scales = quantized(outcomes, folder, "skip").manifest.scales
-    assert set(scales["weights"]) == {"conv2d_1.w_0", "conv2d_2.w_0", "linear_0.w_0"}
+    assert set(scales["weights"]) == TINY_WEIGHTS - {FIRST_CONV}
 
 
 def test_quantize_keeps_other_operators_in_float_when_operators_are_named(outcomes, folder):
     scales = quantized(outcomes, folder, "convolutions").manifest.scales
-    assert FIRST_CONV in scales["weights"]
-    assert "linear_0.w_0" not in scales["weights"]
+    assert set(scales["weights"]) == {FIRST_CONV, "conv2d_2.w_0"}
 
 
 def test_quantize_refuses_skip_tensors_when_no_operator_reads_them(outcomes):
@@ -109,48 +122,53 @@ def test_quantize_refuses_skip_tensors_when_no_operator_reads_them(outcomes):
     assert "take names from the model's inputs and weights" in outcomes["unknown"]["reason"]
 
 
-def test_quantized_files_are_a_quarter_when_the_network_is_mostly_weights(wide, imported):
-    before, after = (model.folder / "model.pdiparams" for model in (imported["wide"], wide[0]))
+def test_quantized_files_are_a_quarter_when_the_network_is_mostly_weights(outcomes, folder, imported):
+    model = quantized(outcomes, folder, "wide")
+    before, after = (m.folder / "model.pdiparams" for m in (imported["wide"], model))
     assert after.stat().st_size < 0.27 * before.stat().st_size
-    assert wide[0].size_mb < 0.35 * imported["wide"].size_mb
+    assert model.size_mb < 0.35 * imported["wide"].size_mb
 
 
-def test_quantized_weights_are_int8_when_read_from_the_file(wide, wide_weights):
-    for name in wide[0].manifest.scales["weights"]:
-        stored = wide_weights["int8"][name]
+def test_quantized_weights_are_int8_when_read_from_the_file(outcomes, folder, weights):
+    scales = quantized(outcomes, folder, "wide").manifest.scales["weights"]
+    assert len(scales) == 4
+    for name in scales:
+        stored = weights["int8"][name]
         assert stored["dtype"] == "int8"
-        assert stored["shape"] == wide_weights["float"][name]["shape"]
+        assert stored["shape"] == weights["float"][name]["shape"]
         assert max(stored["absmax"]) <= 127
 
 
-def test_weight_scales_are_those_of_numpy_when_compared_per_channel(wide, wide_weights):
-    scale = wide[0].manifest.scales["weights"][FIRST_CONV]
-    original = wide_weights["float"][FIRST_CONV]
-    assert scale["axis"] == 0
-    assert len(scale["absmax"]) == original["shape"][0] == 64
-    assert scale["absmax"] == pytest.approx(original["absmax"], rel=1e-6)
+def test_weight_scales_are_those_of_numpy_when_compared_per_channel(outcomes, folder, imported, weights):
+    scales = quantized(outcomes, folder, "wide").manifest.scales["weights"]
+    (first,) = [name for name in scales if weights["float"][name]["shape"] == [64, 3, 3, 3]]
+    assert scales[first]["axis"] == 0
+    assert len(scales[first]["absmax"]) == 64
+    assert scales[first]["absmax"] == pytest.approx(weights["float"][first]["absmax"], rel=1e-6)
+    assert min(scales[first]["absmax"]) > 0
 
 
-def test_quantize_tells_its_progress_when_batches_are_limited(wide):
-    told = wide[1]
-    assert {total for _, total, _ in told} == {2}
-    assert [done for done, _, label in told if label == "calibration pass 1"] == [1, 2]
+@pytest.mark.parametrize(("name", "batches"), [("wide", 2), ("wide_in_threes", 3), ("abs_max", 8)])
+def test_quantize_reads_as_many_batches_as_wanted_when_told_how_many(finished, name, batches):
+    told = finished[1][name]
+    assert {total for _, total, _ in told} == {batches}
+    assert [done for done, _, label in told if label == "calibration pass 1"] == list(range(1, batches + 1))
 
 
-def test_quantize_says_so_when_nothing_can_be_quantized(imported, task, run_native, tmp_path):
-    outcome = run_native(
-        QUANTIZE, model=imported["plain"].folder, task=task, models=tmp_path, variant="hist", options={"algo": "hist"}
-    )
-    assert outcome.status == "unsupported"
-    assert outcome.reason.startswith("model plain: none of the operators conv2d,")
-    assert list(tmp_path.iterdir()) == []
+def test_quantize_says_so_when_nothing_can_be_quantized(outcomes):
+    assert outcomes["plain"]["error"] == "UnsupportedError"
+    assert outcomes["plain"]["reason"].startswith("model plain: none of the operators conv2d,")
+    assert outcomes["plain"]["reason"].endswith("so nothing to quantize")
 
 
-def test_quantize_refuses_the_data_when_there_is_none(imported, tiny_task_file, run_native, tmp_path):
-    empty = task_spec(TaskSource(file=tiny_task_file, options={"calibration_images": 0}), tmp_path)
-    with pytest.raises(InputError, match="calibration set is empty; give it"):
-        run_native(QUANTIZE, model=imported["tiny"].folder, task=empty, models=tmp_path / "models", variant="", options={})
-    assert list((tmp_path / "models").iterdir()) == []
+def test_quantize_refuses_the_data_when_there_is_none(outcomes):
+    assert outcomes["no_data"]["error"] == "InputError"
+    assert "calibration set is empty; give it" in outcomes["no_data"]["reason"]
+
+
+def test_quantize_leaves_nothing_behind_when_it_fails(outcomes, folder):
+    made = {found["value"] for found in outcomes.values() if found["value"]}
+    assert {path.name for path in folder.iterdir()} == made
 
 
 def test_variant_names_what_matters_when_options_differ():

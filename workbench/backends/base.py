@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
@@ -11,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from workbench.errors import InputError, UnsupportedError
+from workbench.errors import UnsupportedError
 from workbench.machine import package_version
-from workbench.models.model import Format, Model, TensorSpec
+from workbench.models.model import Format, Model, TensorSpec, matching_inputs
 from workbench.records import Device, Precision
 
 Arrays = dict[str, NDArray[Any]]
@@ -72,10 +71,7 @@ class Session(ABC):
 
     def run(self, inputs: Arrays) -> Arrays:
         """Run once. Arrays go in and come out by name; raises InputError for a wrong name, dtype or shape."""
-        values = [self._checked(spec, inputs) for spec in self.inputs]
-        if len(inputs) != len(values):
-            unknown = sorted(set(inputs) - {spec.name for spec in self.inputs})
-            raise InputError(f"input {unknown[0]!r}: the model has none of this name; it has: {self._names()}")
+        values = matching_inputs(self.inputs, inputs)
         return {spec.name: value for spec, value in zip(self.outputs, self._run(values), strict=True)}
 
     @abstractmethod
@@ -88,25 +84,6 @@ class Session(ABC):
     @abstractmethod
     def _run(self, values: list[NDArray[Any]]) -> Sequence[NDArray[Any]]:
         """Run once with checked arrays in the order of `inputs`; outputs in the order of `outputs`."""
-
-    def _checked(self, spec: TensorSpec, inputs: Arrays) -> NDArray[Any]:
-        value = inputs.get(spec.name)
-        if value is None:
-            raise InputError(f"input {spec.name!r} is missing; the model needs: {self._names()}")
-        if value.dtype != spec.dtype:
-            raise InputError(
-                f"input {spec.name!r}: dtype {value.dtype} given, the model takes {spec.dtype}; cast it in the task's preprocess"
-            )
-        if len(value.shape) != len(spec.shape) or any(
-            want not in (have, -1) for have, want in zip(value.shape, spec.shape, strict=True)
-        ):
-            raise InputError(
-                f"input {spec.name!r}: shape {list(value.shape)} given, the model takes {list(spec.shape)}; mend the task's preprocess"
-            )
-        return value
-
-    def _names(self) -> str:
-        return ", ".join(str(spec) for spec in self.inputs)
 
 
 class Backend(ABC):
@@ -156,7 +133,9 @@ class Backend(ABC):
             )
         if settings.precision.is_quantized != (model.manifest.precision == Precision.INT8):
             # Paddle would run a quantized model as fake-quantized FP32 without a word.
-            raise UnsupportedError(f"{model.label} is a {model.manifest.precision} model; it cannot run as {settings.precision}")
+            raise UnsupportedError(
+                f"{model.label} is a {model.manifest.precision} model; it cannot run as {settings.precision}"
+            )
         self._check_batch(model, settings)
         return self._open(model, settings)
 
@@ -197,8 +176,3 @@ def model_path(model: Model, name: str) -> str:
 def missing(package: str, install: str) -> Availability:
     """The answer of a backend whose package is not installed."""
     return Availability(f"package {package} is not installed", f"install it with: {install}")
-
-
-def resolved(folder: str | Path) -> Model:
-    """Open the Model in a folder."""
-    return Model.open(Path(folder))

@@ -4,6 +4,7 @@ Each rule was measured on ONNX Runtime 1.31, x86-64: a pair between a convolutio
 kernels, signed activations have no INT8 kernel at all, and a float bias keeps matrix products in float.
 """
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,14 @@ INT32 = np.iinfo(np.int32)
 
 
 def prepare_job(channel: Channel, *, model: str, models: str) -> dict[str, Any]:
-    """Worker job: export the Paddle Model in folder `model`, in ONNX Runtime's dialect when it is quantized."""
+    """Worker job: export the Paddle Model in folder `model`, in ONNX Runtime's dialect when it is quantized.
+
+    Returns the new Model's digest and the seconds it took.
+    """
     import onnx
 
     source = Model.open(Path(model))
+    start = time.perf_counter()
     with Model.build(Path(models)) as draft:
         target = draft.folder / "model.onnx"
         export(source, target)
@@ -32,7 +37,7 @@ def prepare_job(channel: Channel, *, model: str, models: str) -> dict[str, Any]:
             onnx.save(lower(onnx.load(str(target))), str(target))
         draft.manifest = exported_manifest(source, dialect="onnxruntime")
     assert draft.model is not None
-    return {"digest": draft.model.digest}
+    return {"digest": draft.model.digest, "seconds": time.perf_counter() - start}
 
 
 def lower(model: Any) -> Any:

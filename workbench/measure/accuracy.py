@@ -12,7 +12,7 @@ from workbench.backends.registry import BACKENDS
 from workbench.errors import InputError
 from workbench.files import write_json
 from workbench.measure.statistics import percentile_interval, sqnr_db
-from workbench.models.model import Model
+from workbench.models.model import Model, matching_inputs
 from workbench.tasks.base import Task
 from workbench.tasks.loader import load_task
 from workbench.worker import Channel
@@ -37,7 +37,7 @@ def reference_job(channel: Channel, *, model: str, task: dict[str, Any], outputs
         program, feeds, fetches = paddle.static.load_inference_model(str(source.paddle_prefix), executor)
 
         def run(inputs: Arrays) -> Arrays:
-            values = [inputs[spec.name] for spec in source.manifest.inputs]
+            values = matching_inputs(source.manifest.inputs, inputs)
             results = executor.run(program, feed=dict(zip(feeds, values, strict=True)), fetch_list=fetches)
             return {spec.name: value for spec, value in zip(source.manifest.outputs, results, strict=True)}
 

@@ -1,14 +1,14 @@
 """Model: an immutable folder of files with a manifest that says what it is and where it came from."""
 
-import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workbench.errors import InputError
@@ -16,6 +16,7 @@ from workbench.files import content_hash, file_digest, write_json
 
 MANIFEST = "manifest.json"
 MEGABYTE = 1e6
+COMPLEXITY_UNITS = {"params_m": "M parameters", "gflops": "GFLOPs"}
 
 
 class Format(StrEnum):
@@ -37,6 +38,29 @@ class TensorSpec(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.name} {self.dtype} {'x'.join('N' if axis < 0 else str(axis) for axis in self.shape)}"
+
+
+def matching_inputs(specs: Sequence[TensorSpec], inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+    """The arrays in the order of `specs`; raises InputError for a wrong name, dtype or shape."""
+    names = ", ".join(str(spec) for spec in specs)
+    for spec in specs:
+        value = inputs.get(spec.name)
+        if value is None:
+            raise InputError(f"input {spec.name!r} is missing; the model needs: {names}")
+        if value.dtype != spec.dtype:
+            raise InputError(
+                f"input {spec.name!r}: dtype {value.dtype} given, the model takes {spec.dtype}; cast it in the task's preprocess"
+            )
+        if len(value.shape) != len(spec.shape) or any(
+            want not in (have, -1) for have, want in zip(value.shape, spec.shape, strict=True)
+        ):
+            raise InputError(
+                f"input {spec.name!r}: shape {list(value.shape)} given, the model takes {list(spec.shape)}; mend the task's preprocess"
+            )
+    if len(inputs) != len(specs):
+        unknown = sorted(set(inputs) - {spec.name for spec in specs})
+        raise InputError(f"input {unknown[0]!r}: the model has none of this name; it has: {names}")
+    return [inputs[spec.name] for spec in specs]
 
 
 class Manifest(BaseModel):
@@ -116,6 +140,21 @@ class Model:
         parts = [self.manifest.name, self.manifest.method, self.manifest.variant]
         return "/".join(part for part in parts if part and part != "none")
 
+    def summary(self) -> str:
+        """What the Model is, in five lines."""
+        manifest, facts = self.manifest, self.manifest.facts
+        complexity = [f"{facts[key]:g} {unit}" for key, unit in COMPLEXITY_UNITS.items() if facts.get(key) is not None]
+        made = ", ".join(f"{name} {version}" for name, version in manifest.versions.items() if version)
+        return "\n".join(
+            (
+                f"model    {self.label} ({manifest.format}, {manifest.precision})",
+                f"inputs   {', '.join(map(str, manifest.inputs))}",
+                f"outputs  {', '.join(map(str, manifest.outputs))}",
+                f"size     {', '.join([f'{self.size_mb:.2f} MB', *complexity])}",
+                f"made by  {made}{f', from {manifest.parent}' if manifest.parent else ''}",
+            )
+        )
+
     @property
     def size_mb(self) -> float:
         """Size of the network's files in MB (1e6 bytes)."""
@@ -169,8 +208,3 @@ def copy_files(source: Model, target: Path) -> None:
     for name in source.manifest.files:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source.folder / name, target / name)
-
-
-def manifest_as_json(manifest: Manifest) -> str:
-    """A manifest as one line of JSON."""
-    return json.dumps(manifest.model_dump(mode="json"))

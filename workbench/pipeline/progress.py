@@ -6,16 +6,18 @@ from typing import Any, Self
 
 
 class Bar:
-    """Shows how far a worker is; silent where nobody looks (output into a file, papermill)."""
+    """Shows how far a worker is; silent where nobody looks (output into a file)."""
 
     def __init__(self, title: str) -> None:
         self._title = title
+        self._label = ""
         self._bar: Any = None
 
     def __enter__(self) -> Self:
         from tqdm.auto import tqdm
 
-        self._bar = tqdm(desc=self._title, disable=not sys.stderr.isatty(), leave=False)
+        watched = sys.stderr.isatty() or "ipykernel" in sys.modules
+        self._bar = tqdm(desc=self._title, disable=not watched, leave=False)
         return self
 
     def __exit__(
@@ -25,7 +27,8 @@ class Bar:
 
     def __call__(self, done: int, total: int, label: str) -> None:
         """Take a worker's progress message."""
-        self._bar.total = total
-        self._bar.n = done
-        self._bar.set_description(f"{self._title}: {label}", refresh=False)
-        self._bar.refresh()
+        if label != self._label:
+            self._label = label
+            self._bar.set_description(f"{self._title}: {label}", refresh=False)
+            self._bar.reset(total)
+        self._bar.update(done - self._bar.n)

@@ -21,25 +21,34 @@ def quantize(experiment: Experiment) -> dict[str, Any]:
     Raises InputError when the model or the task's data cannot be used.
     """
     with experiment.stage(Stage.QUANTIZE):
-        task = _required(
-            experiment,
-            "task",
-            "workbench.tasks.loader:check_task_job",
-            {"task": experiment.task},
-            identity=experiment.task_digest,
-        )
+        task = _check_task(experiment)
         source = _import(experiment)
         models = {FLOAT_MODEL: {"status": Status.OK, "reason": "", "digest": source.digest, "seconds": None}}
         for entry in experiment.recipe.quantize:
-            models[model_key(entry)] = _quantize(experiment, source, entry)
+            models[model_key(entry)] = _quantize(experiment, source, entry, task["task_digest"])
         state = {"task": task, "models": models}
         experiment.save(Stage.QUANTIZE, state)
         return state
 
 
-def _required(experiment: Experiment, name: str, function: str, arguments: dict[str, Any], *, identity: Any) -> Any:
+def _check_task(experiment: Experiment) -> dict[str, Any]:
+    """Look at the task's data anew each time: that it changed is not to be seen from the recipe."""
+    function = "workbench.tasks.loader:check_task_job"
+    task: dict[str, Any] = _required(experiment, "task", function, {"task": experiment.task}, identity=None, again=True)
+    return task
+
+
+def _required(
+    experiment: Experiment,
+    name: str,
+    function: str,
+    arguments: dict[str, Any],
+    *,
+    identity: Any,
+    again: bool | None = None,
+) -> Any:
     """A job without which the stage cannot go on."""
-    record = experiment.job(Stage.QUANTIZE, name, function, arguments, identity=identity)
+    record = experiment.job(Stage.QUANTIZE, name, function, arguments, identity=identity, again=again)
     if record["status"] != Status.OK:
         raise WorkbenchError(
             f"{name}: {record['status']}: {record['reason']}; see {experiment.run.log(f'{Stage.QUANTIZE}-{name}')}"
@@ -62,7 +71,7 @@ def _import(experiment: Experiment) -> Model:
     return Model.open(experiment.run.models / digest, verify=True)
 
 
-def _quantize(experiment: Experiment, source: Model, entry: Quantization) -> dict[str, Any]:
+def _quantize(experiment: Experiment, source: Model, entry: Quantization, task_digest: str) -> dict[str, Any]:
     method = METHODS[entry.method]
     options = method.parse(entry.options).model_dump(mode="json")
     arguments = {
@@ -74,7 +83,7 @@ def _quantize(experiment: Experiment, source: Model, entry: Quantization) -> dic
     }
     identity = [
         source.digest,
-        experiment.task_digest,
+        task_digest,
         options,
         variant_of(entry),
         versions("paddlepaddle", "paddleslim"),

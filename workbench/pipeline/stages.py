@@ -26,7 +26,7 @@ from workbench.pipeline.progress import Bar
 from workbench.quant.registry import METHODS
 from workbench.records import Status
 from workbench.run_folder import RunFolder
-from workbench.tasks.loader import task_digest, task_spec
+from workbench.tasks.loader import task_spec
 
 logger = logging.getLogger(__name__)
 
@@ -67,8 +67,8 @@ class Experiment:
 
     @property
     def task_digest(self) -> str:
-        """Names the task's code and options."""
-        return task_digest(self.recipe.task)
+        """Names the task's code, options and data, as stage `quantize` found them."""
+        return str(self.load(Stage.QUANTIZE)["task"]["task_digest"])
 
     @property
     def recipe_text(self) -> str:
@@ -89,6 +89,7 @@ class Experiment:
     def stage(self, stage: Stage) -> Iterator[None]:
         """Hold the run folder while a stage works in it; raises BusyError when another process does."""
         with self.run.lock("stage"):
+            self.run.sweep()
             write_text(self.run.path / "recipe.yaml", self.recipe_text)
             logger.info("%s: %s", self.recipe.name, stage)
             yield

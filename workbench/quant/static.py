@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from pydantic import Field
 from workbench.compatibility import import_paddle, import_paddleslim_quant
 from workbench.errors import InputError, UnsupportedError
 from workbench.machine import package_version
-from workbench.models.model import Manifest, Model
+from workbench.models.model import Manifest, Model, matching_inputs
 from workbench.quant.base import MethodOptions
 from workbench.quant.scales import read_scales
 from workbench.tasks.loader import load_task
@@ -97,7 +97,7 @@ def _quantize(channel: Channel, source: Model, task: "Task", settings: StaticOpt
             executor=executor,
             model_dir=str(source.folder),
             quantize_model_path=str(folder),
-            data_loader=feeds.loader(paddle, feed_names),
+            data_loader=feeds.loader(feed_names),
             model_filename="model.pdmodel",
             params_filename="model.pdiparams",
             save_model_filename="model.pdmodel",
@@ -130,7 +130,7 @@ def _inspect(paddle: Any, executor: Any, source: Model, settings: StaticOptions)
 
 
 class Feeds:
-    """The calibration batches as PaddleSlim wants them: a `paddle.io.DataLoader` that gives feed dictionaries."""
+    """The calibration batches as PaddleSlim wants them: feed dictionaries."""
 
     def __init__(self, model: Model, task: "Task", settings: StaticOptions, *, channel: Channel) -> None:
         self._task = task
@@ -147,27 +147,34 @@ class Feeds:
     def __len__(self) -> int:
         return self._batches
 
-    def loader(self, paddle: Any, feed_names: list[str]) -> Any:
-        """Streams the batches: one is in memory at a time, however many there are."""
-        feeds = self
+    def loader(self, feed_names: list[str]) -> Callable[[], Iterator[dict[str, Any]]]:
+        """Streams the batches: one is in memory at a time, however many there are.
 
-        class Batches(paddle.io.IterableDataset):  # type: ignore[misc]
-            def __iter__(self) -> Iterator[dict[str, Any]]:
-                return feeds._batches_by(feed_names)
-
-        return paddle.io.DataLoader(Batches(), batch_size=None, num_workers=0, places=[paddle.CPUPlace()])
+        A plain callable, although PaddleSlim's documents ask for a `paddle.io.DataLoader`: that one reads in a thread, and
+        waits forever when reading raises.
+        """
+        return lambda: self._batches_by(feed_names)
 
     def _batches_by(self, feed_names: list[str]) -> Iterator[dict[str, Any]]:
         for index in range(self._batches):
             batch = self._samples[index * self._size : (index + 1) * self._size]
-            yield dict(zip(feed_names, self._stack(batch), strict=True))
+            feed = dict(zip(feed_names, self._stack(batch), strict=True))
+            done, number = self._read % self._batches + 1, self._read // self._batches + 1
             self._read += 1
-            done, number = (self._read - 1) % self._batches + 1, (self._read - 1) // self._batches + 1
             self._channel.progress(done, self._batches, f"calibration pass {number}")
+            yield feed
 
     def _stack(self, samples: "list[Sample]") -> list[Any]:
         prepared: list[Inputs] = [self._task.preprocess(sample.decode())[0] for sample in samples]
-        return [np.concatenate([inputs[spec.name] for inputs in prepared]) for spec in self._model.manifest.inputs]
+        stacked = {name: np.concatenate([inputs[name] for inputs in prepared]) for name in prepared[0]}
+        values = matching_inputs(self._model.manifest.inputs, stacked)
+        for spec, value in zip(self._model.manifest.inputs, values, strict=True):
+            if np.issubdtype(value.dtype, np.floating) and not np.isfinite(value).all():
+                keys = ", ".join(sample.key for sample in samples)
+                raise InputError(
+                    f"input {spec.name!r}: not all values of calibration sample {keys} are finite; mend the task's preprocess"
+                )
+        return values
 
 
 def _manifest(source: Model, settings: StaticOptions, *, folder: Path, variant: str, seconds: float) -> Manifest:

@@ -15,7 +15,14 @@ from workbench.report.expectations import Verdict
 from workbench.report.labels import SCOPE_TITLES
 from workbench.report.panels import PLOTS
 from workbench.report.plots import Figure, draw_plots
-from workbench.report.prose import MEASURED, control_sentences, machine_facts, plot_caption, summary
+from workbench.report.prose import (
+    MEASURED,
+    control_sentences,
+    disturbance_sentences,
+    machine_facts,
+    plot_caption,
+    summary,
+)
 from workbench.report.sentences import fastest_sentences
 from workbench.report.tables import cells, escape_markdown, field_table, long_table, metrics_table, reasons, to_markdown
 
@@ -51,7 +58,7 @@ def write_report(
         "reasons": reasons(records),
         "metrics": metrics_table([metric for metric in metrics if metric.name not in NAMES]),
         "rows": long_table(records),
-        "measured": [*MEASURED, *control_sentences(metrics)],
+        "measured": [*MEASURED, *control_sentences(metrics), *disturbance_sentences(metrics)],
         "machines": [machine_facts(one) for one in machines],
         "recipe": recipe_text,
     }

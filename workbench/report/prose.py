@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from workbench.measure.disturbance import Disturbance
 from workbench.records import Metric, Record, Status
 from workbench.report.control import Control, controls
 from workbench.report.expectations import Verdict, VerdictStatus
@@ -66,6 +67,17 @@ def _control_sentence(control: Control, where: str) -> str:
     return (
         f"A/A control, FP32 against itself, {where}, {scope}: {number(control.ratio, digits=3)}x ({interval}); {noise}."
     )
+
+
+def disturbance_sentences(metrics: Sequence[Metric]) -> list[str]:
+    """Which groups were measured on a machine that was not quiet; empty when all were."""
+    found: dict[tuple[str, ...], dict[str, float]] = {}
+    for metric in metrics:
+        if metric.name in ("steal", "other_load"):
+            where = (metric.backend, metric.device, f"{metric.threads} thread(s)", f"batch {metric.batch}")
+            found.setdefault(where, {})[metric.name] = metric.value
+    warnings = {where: Disturbance(**values).warning for where, values in found.items() if len(values) == 2}
+    return [f"{', '.join(where)}: {warning}." for where, warning in warnings.items() if warning]
 
 
 def machine_facts(machine: dict[str, Any]) -> list[tuple[str, str]]:

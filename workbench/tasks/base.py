@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
@@ -25,28 +24,31 @@ class TaskOptions(BaseModel):
 class Sample:
     """One labelled input.
 
-    `decode` gives the decoded image (or whatever the task's `preprocess` takes) and is called only when the sample is
-    used; `digest` is the sha256 of the undecoded content, by which calibration and evaluation data are kept apart.
+    `decode` gives the decoded image (or whatever the task's `preprocess` takes) and `read` the undecoded content; both
+    are called only when the sample is used.
     """
 
     key: str
     truth: Any
-    digest: str
+    read: Callable[[], bytes]
     decode: Callable[[], Any]
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of the undecoded content, by which calibration and evaluation data are kept apart."""
+        return hashlib.sha256(self.read()).hexdigest()
 
     @classmethod
     def from_file(cls, path: Path, *, truth: Any, decode: Callable[[Path], Any]) -> "Sample":
-        """A sample that lies in a file; raises OSError when the file cannot be read."""
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        return cls(key=path.name, truth=truth, digest=digest, decode=lambda: decode(path))
+        """A sample that lies in a file."""
+        return cls(key=path.name, truth=truth, read=path.read_bytes, decode=lambda: decode(path))
 
     @classmethod
     def from_array(
         cls, key: str, array: NDArray[Any], *, truth: Any, decode: Callable[[NDArray[Any]], Any]
     ) -> "Sample":
         """A sample that is held in memory."""
-        digest = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
-        return cls(key=key, truth=truth, digest=digest, decode=lambda: decode(array))
+        return cls(key=key, truth=truth, read=array.tobytes, decode=lambda: decode(array))
 
 
 class Task(ABC):

@@ -10,6 +10,7 @@ from typing import Any
 
 from workbench.errors import InputError
 from workbench.experiment import TaskSource, validate
+from workbench.files import content_hash
 from workbench.tasks.base import Task
 
 TASKS = {"digits_classification": "workbench.tasks.digits:DigitsClassification"}
@@ -21,7 +22,7 @@ def task_spec(source: TaskSource, folder: Path) -> dict[str, Any]:
 
 
 def task_digest(source: TaskSource) -> str:
-    """Names the task's code and options, so that results of another version of them are not reused."""
+    """Names the task's code (its file) and options, so that results of another version of them are not reused."""
     code = source.file.read_bytes() if source.file is not None and source.file.is_file() else b""
     return hashlib.sha256(code + source.model_dump_json(exclude={"file"}).encode()).hexdigest()[:16]
 
@@ -52,6 +53,8 @@ def _from_file(path: Path) -> type[Task]:
         raise InputError(f"task file {path}: not a python file; its name must end in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
+    # The file may import modules that lie beside it.
+    sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)
     except Exception as error:
@@ -71,7 +74,10 @@ def _from_file(path: Path) -> type[Task]:
 
 
 def check_task_job(channel: Any, *, task: dict[str, Any]) -> dict[str, Any]:
-    """Worker job: load the task and check that its data is there and that calibration and evaluation are disjoint."""
+    """Worker job: load the task and check that its data is there and that calibration and evaluation are disjoint.
+
+    Returns the sizes of both, the metric, and `task_digest`, which names code, options and data.
+    """
     loaded = load_task(task)
     calibration, evaluation = loaded.calibration(), loaded.evaluation()
     for name, samples in (("calibration", calibration), ("evaluation", evaluation)):
@@ -79,14 +85,16 @@ def check_task_job(channel: Any, *, task: dict[str, Any]) -> dict[str, Any]:
             raise InputError(
                 f"task {task['source']['name'] or task['source']['file']}: its {name} set is empty; give it data"
             )
-    if both := {sample.digest for sample in calibration} & {sample.digest for sample in evaluation}:
-        key = next(sample.key for sample in calibration if sample.digest in both)
+    digests = [[sample.digest for sample in samples] for samples in (calibration, evaluation)]
+    if both := set(digests[0]) & set(digests[1]):
+        key = next(sample.key for sample, digest in zip(calibration, digests[0], strict=True) if digest in both)
         raise InputError(
             f"task: {len(both)} samples are in both calibration and evaluation, such as {key!r}; keep them apart"
         )
     return {
         "calibration": len(calibration),
         "evaluation": len(evaluation),
+        "task_digest": content_hash([task_digest(TaskSource.model_validate(task["source"])), digests]),
         "metric": loaded.primary_metric,
         "higher_is_better": loaded.higher_is_better,
     }

@@ -1,0 +1,74 @@
+"""The documents' links, commands, recipes and tables are true."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from workbench.cli import app
+from workbench.exit_codes import ExitCode
+from workbench.experiment import Recipe, validate
+from workbench.records import KEY_COLUMNS, Record
+
+ROOT = Path(__file__).parents[1]
+PAGES = [
+    path
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("*/*.md"), *ROOT.glob("examples/*/*.md")]
+    if ".venv" not in path.parts
+]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = {command.name or command.callback.__name__ for command in app.registered_commands}
+
+
+def code_blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_page_links_lead_to_files_when_relative(page):
+    targets = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_page_commands_exist_when_named(page):
+    text = page.read_text(encoding="utf-8")
+    commands = set(re.findall(r"(?:^|`|/)workbench ([a-z]+)\b", text, re.MULTILINE))
+    assert commands <= COMMANDS
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:^|`)make ([a-z-]+)\b", text, re.MULTILINE)) <= targets
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_command_is_in_the_readme_or_reference_when_it_exists(command):
+    assert re.search(rf"workbench {command}\b", README) or command in ("accuracy", "deploy", "latency", "recipes")
+
+
+def test_readme_recipe_is_valid_when_read():
+    recipe = next(block for block in code_blocks(README, "yaml") if "schema_version" in block)
+    assert validate(Recipe, yaml.safe_load(recipe), where="README").name == "mine"
+
+
+def test_readme_workflow_is_yaml_when_read():
+    workflow = next(block for block in code_blocks(README, "yaml") if "runs-on" in block)
+    steps = yaml.safe_load(workflow)["jobs"]["quantization"]["steps"]
+    assert [step["run"].split()[0] for step in steps if "run" in step] == [
+        "make",
+        ".venv/bin/workbench",
+        ".venv/bin/workbench",
+    ]
+
+
+def test_readme_exit_codes_are_those_of_the_command_line_when_listed():
+    for code in ExitCode:
+        assert f"| {code.value} | {code.meaning} |" in README
+
+
+def test_reference_names_every_column_when_printed():
+    said = subprocess.run(
+        [sys.executable, "-m", "workbench.cli", "schema", "reference"], capture_output=True, text=True, check=True
+    ).stdout
+    assert all(f"| `{name}` |" in said for name in {*Record.model_fields, *KEY_COLUMNS})
