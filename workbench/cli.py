@@ -7,7 +7,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -176,9 +175,17 @@ def compare(
     limits = parse_fail_on(fail_on)
     differences = compare_folders(run_a, run_b)
     rows = [
-        [d.key, d.quantity, _number(d.a), _number(d.b), _number(d.change), d.verdict, d.reason] for d in differences
+        [
+            d.verdict,
+            d.quantity,
+            _number(d.a),
+            _number(d.b),
+            _number(d.change),
+            ": ".join(t for t in (d.key, d.reason) if t),
+        ]
+        for d in differences
     ]
-    console.print(_table(f"{run_a} -> {run_b}", ["row", "quantity", "A", "B", "change", "verdict", "reason"], rows))
+    console.print(_table(f"{run_a} -> {run_b}", ["verdict", "quantity", "A", "B", "change", "row"], rows))
     failed = failures(differences, limits)
     for line in failed:
         console.print(line, style="red", markup=False)
@@ -237,7 +244,7 @@ def _print_frame(title: str, frame: "pd.DataFrame") -> None:
 def _table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
     table = Table(title=title, title_justify="left")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column != columns[-1])
     for row in rows:
         table.add_row(*(cell.replace("[", "\\[") for cell in row))
     return table
@@ -254,15 +261,16 @@ def main() -> None:
 
 def _exit_code() -> int:
     try:
-        return int(app(standalone_mode=False) or ExitCode.GOOD)
-    except click.exceptions.Abort:
+        code = int(app(standalone_mode=False) or ExitCode.GOOD)
+        if code == ExitCode.INTERRUPTED:
+            _say("interrupted; the same command takes up where this stopped")
+        return code
+    except typer.Abort:
         return ExitCode.INTERRUPTED
-    except click.ClickException as error:
-        error.show()
+    except typer.TyperException as error:
+        if message := error.format_message():
+            _say(f"{message.rstrip('.')}; see workbench --help")
         return ExitCode.BAD_INPUT
-    except KeyboardInterrupt:
-        _say("interrupted; the same command takes up where this stopped")
-        return ExitCode.INTERRUPTED
     except InputError as error:
         _say(str(error))
         return ExitCode.BAD_INPUT

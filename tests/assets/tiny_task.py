@@ -62,6 +62,8 @@ class Textures(Task):
         super().__init__(options, folder)
         self._fault = _read_fault(folder / "fault.json")
         self._calls = 0
+        if self._fault.get("where") == "load":
+            misbehave(self._fault["kind"], {}, folder)
         if self._fault.get("where") == "open":
             self._break_opening()
 
@@ -76,7 +78,7 @@ class Textures(Task):
         inputs = {"image": normalise(image.picture)[np.newaxis]}
         self._calls += 1
         if self._is_due(image):
-            return misbehave(self._fault["kind"], inputs), None
+            return misbehave(self._fault["kind"], inputs, self.folder), None
         return inputs, None
 
     def postprocess(self, outputs: Outputs, meta: None) -> int:
@@ -99,12 +101,12 @@ class Textures(Task):
     def _break_opening(self) -> None:
         from workbench.backends.onnx_runtime import OnnxRuntimeSession
 
-        kind = self._fault["kind"]
-        OnnxRuntimeSession._create = lambda session, optimized=None: misbehave(kind, {})
+        kind, folder = self._fault["kind"], self.folder
+        OnnxRuntimeSession._create = lambda session, optimized=None: misbehave(kind, {}, folder)
 
 
-def misbehave(kind: str, inputs: Inputs) -> Any:
-    """End this process, or never return, or return inputs that no model takes."""
+def misbehave(kind: str, inputs: Inputs, folder: Path) -> Any:
+    """End this process, or never return (with its id in the file `hanging`), or return inputs that no model takes."""
     if kind == "abort":
         print("terminate called after a made-up error", file=sys.stderr, flush=True)
         os.abort()
@@ -113,6 +115,7 @@ def misbehave(kind: str, inputs: Inputs) -> Any:
     if kind == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     if kind == "hang":
+        (folder / "hanging").write_text(str(os.getpid()))
         time.sleep(3600)
     if kind == "exit":
         os._exit(3)

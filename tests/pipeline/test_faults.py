@@ -305,7 +305,7 @@ def fill(folder: Path, *, leave: int) -> Path:
     [
         ("quantize", ("import", "static-hist"), 8192),
         ("quantize", ("static-hist",), 20480),
-        ("deploy", ("prepare-onnxruntime-cpu-static-hist",), 16384),
+        ("deploy", ("prepare-onnxruntime-cpu-static-hist",), 8192),
         ("accuracy", (f"evaluate-{ROW}",), 4096),
         ("latency", (ROW,), 4096),
         ("report", (), 16384),

@@ -44,12 +44,12 @@ def models_table(state: dict[str, Any]) -> pd.DataFrame:
         {"model": key, "status": m["status"], "seconds": m.get("seconds"), "digest": m["digest"], "reason": m["reason"]}
         for key, m in state["models"].items()
     ]
-    return pd.DataFrame(rows)
+    return _readable(rows)
 
 
 def deployment_table(state: dict[str, Any]) -> pd.DataFrame:
     """What stage `deploy` opened: status, how close FP32 is to Paddle, and the share of operators in INT8."""
-    return pd.DataFrame([_place(cell) | _deployed(cell) for cell in state["cells"].values()])
+    return _readable([_place(cell) | _deployed(cell) for cell in state["cells"].values()])
 
 
 def accuracy_table(state: dict[str, Any], task: dict[str, Any]) -> pd.DataFrame:
@@ -69,12 +69,29 @@ def accuracy_table(state: dict[str, Any], task: dict[str, Any]) -> pd.DataFrame:
                 "reason": cell["reason"],
             }
         )
-    return pd.DataFrame(rows)
+    return _readable(rows)
 
 
 def latency_table(state: dict[str, Any]) -> pd.DataFrame:
     """Latency of every measured cell and scope in ms, the speed-up over FP32 with its 95 % interval, and the A/A control."""
-    return pd.DataFrame([row for key, cell in state["cells"].items() for row in _measured(key, cell)])
+    return _readable([row for key, cell in state["cells"].items() for row in _measured(key, cell)])
+
+
+def disturbances(state: dict[str, Any]) -> list[str]:
+    """What kept the machine from being quiet while latency was measured, a line for each kind; empty when nothing did."""
+    warnings = (cell["disturbance"]["warning"] for cell in state["cells"].values() if cell.get("disturbance"))
+    return list(dict.fromkeys(warning for warning in warnings if warning))
+
+
+def _readable(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Numbers with four digits, nothing where there is no figure."""
+    return pd.DataFrame([{name: _text(value) for name, value in row.items()} for row in rows])
+
+
+def _text(value: Any) -> Any:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else value
 
 
 def _measured(key: str, cell: dict[str, Any]) -> list[dict[str, Any]]:
@@ -83,14 +100,7 @@ def _measured(key: str, cell: dict[str, Any]) -> list[dict[str, Any]]:
         speedup, control = found["speedup"] or {}, found["control"] or {}
         row = {"cell": key, "scope": scope} | {f"{name} ms": found["summary"][name] for name in ("mean", "p50", "p99")}
         row |= {"speed-up": speedup.get("value"), "low": speedup.get("low"), "high": speedup.get("high")}
-        rows.append(
-            row
-            | {
-                "A/A control": control.get("value"),
-                "n": found["summary"]["repeats"],
-                "disturbance": cell["disturbance"]["warning"],
-            }
-        )
+        rows.append(row | {"A/A control": control.get("value"), "n": found["summary"]["repeats"]})
     return rows
 
 
