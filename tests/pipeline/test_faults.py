@@ -16,7 +16,7 @@ from workbench.records import Precision, Status, read_records
 
 ROW = "onnxruntime-cpu-int8-t1-b1-static-hist"
 BASELINE = "onnxruntime-cpu-fp32-t1-b1-fp32"
-HANG_TIMEOUT_S = 4
+HANG_TIMEOUT_S = 3
 LAST_WORDS = "terminate called after a made-up error"
 BAD_ENDS = [
     ("abort", "crashed", rf"crashed \(SIGABRT\): .*{LAST_WORDS}"),
@@ -53,9 +53,11 @@ def temporary_files(folder):
 # A worker ends badly
 
 
-@pytest.mark.parametrize(("kind", "status", "reason"), BAD_ENDS)
-@pytest.mark.parametrize("where", ["open", "preprocess"])
-def test_accuracy_goes_on_when_one_worker_ends_badly(copy_of_run, write_recipe, kind, status, reason, where):
+@pytest.mark.parametrize(
+    ("where", "kind", "status", "reason"),
+    [("preprocess", *end) for end in BAD_ENDS] + [("open", *end) for end in BAD_ENDS[:4]],
+)
+def test_accuracy_goes_on_when_one_worker_ends_badly(copy_of_run, write_recipe, where, kind, status, reason):
     write_recipe(measure={"timeout_s": HANG_TIMEOUT_S})
     copy_of_run.forget(f"evaluate-{ROW}")
     copy_of_run.break_task(kind=kind, where=where, loaded="onnxruntime")
@@ -137,20 +139,18 @@ def test_latency_has_no_speedup_when_the_baseline_dies(copy_of_run):
     assert cells["paddle_inference-cpu-int8-t1-b1-static-hist"]["status"] == "ok"
 
 
-@pytest.mark.parametrize(("kind", "status"), [("abort", "crashed"), ("raise", "failed")])
-def test_int8_rows_say_so_when_quantizing_ends_badly(copy_of_run, kind, status):
+def test_int8_rows_say_so_when_quantizing_dies(copy_of_run):
     copy_of_run.forget("static-hist")
-    copy_of_run.break_task(kind=kind, part="calibration", after=3)
+    copy_of_run.break_task(kind="abort", part="calibration", after=3)
     experiment = copy_of_run.open()
     models = pipeline.quantize(experiment)["models"]
-    assert statuses(models) == {"fp32": "ok", "static-hist": status}
-    assert temporary_files(copy_of_run.folder) == [] or kind == "abort"
+    assert statuses(models) == {"fp32": "ok", "static-hist": "crashed"}
+    assert len(problems(experiment, Stage.QUANTIZE)) == 1
     cells = pipeline.deploy(experiment)["cells"]
-    assert cells[ROW]["status"] == status
-    assert cells[ROW]["reason"].startswith("no model: ")
+    assert cells[ROW]["status"] == "crashed"
+    assert cells[ROW]["reason"].startswith("no model: crashed (SIGABRT)")
     assert cells[BASELINE]["status"] == "ok"
     assert temporary_files(copy_of_run.folder) == []
-    assert len(problems(experiment, Stage.QUANTIZE)) == 1
 
 
 # The user's task is at fault
@@ -227,28 +227,20 @@ def test_task_is_refused_in_one_line_when_its_options_or_data_are_wrong(
     ],
 )
 def test_preprocess_is_refused_in_one_line_when_the_model_takes_other_inputs(copy_of_run, command, kind, said):
-    for stage, job, part in (("quantize", "static-hist", "calibration"), ("accuracy", f"evaluate-{ROW}", "evaluation")):
-        copy_of_run.forget(job)
-        copy_of_run.break_task(kind=kind, part=part)
-        code, lines = command(stage, copy_of_run.recipe, "--out", copy_of_run.folder)
-        assert code == 2
-        assert lines == [f"workbench: {said}"]
+    copy_of_run.forget(f"evaluate-{ROW}")
+    copy_of_run.break_task(kind=kind)
+    code, lines = command("accuracy", copy_of_run.recipe, "--out", copy_of_run.folder)
+    assert code == 2
+    assert lines == [f"workbench: {said}"]
 
 
-def test_reference_is_refused_when_the_task_gives_other_inputs_than_the_model_takes(copy_of_run, command):
-    copy_of_run.forget("reference")
-    copy_of_run.break_task(kind="name")
-    code, lines = command("deploy", copy_of_run.recipe, "--out", copy_of_run.folder)
+@pytest.mark.parametrize(("stage", "job", "part"), [("quantize", "static", "calibration"), ("deploy", "reference", "evaluation")])
+def test_first_use_of_preprocess_refuses_its_inputs_when_they_are_wrong(copy_of_run, command, stage, job, part):
+    copy_of_run.forget(job)
+    copy_of_run.break_task(kind="name", part=part)
+    code, lines = command(stage, copy_of_run.recipe, "--out", copy_of_run.folder)
     assert code == 2
     assert lines == ["workbench: input 'image' is missing; the model needs: image float32 Nx3x16x16"]
-
-
-def test_calibration_is_refused_when_it_holds_values_that_are_not_numbers(copy_of_run, command):
-    copy_of_run.forget("static-hist")
-    copy_of_run.break_task(kind="nan", part="calibration", after=2)
-    code, lines = command("quantize", copy_of_run.recipe, "--out", copy_of_run.folder)
-    assert code == 2
-    assert "not all values of calibration sample calibration_002 are finite" in lines[0]
     assert temporary_files(copy_of_run.folder) == []
 
 
@@ -303,7 +295,7 @@ def fill(folder: Path, *, leave: int) -> Path:
 @pytest.mark.parametrize(
     ("stage", "forgotten", "leave"),
     [
-        ("quantize", ("import", "static-hist"), 8192),
+        ("quantize", ("import",), 8192),
         ("quantize", ("static-hist",), 20480),
         ("deploy", ("prepare-onnxruntime-cpu-static-hist",), 8192),
         ("accuracy", (f"evaluate-{ROW}",), 4096),

@@ -357,21 +357,6 @@ def test_batch_of_two_is_measured_when_the_model_takes_any(copy_of_run, write_re
     assert not [name for name in started_workers if "prepare" in name]
 
 
-def test_rows_are_unsupported_when_the_models_batch_is_fixed_at_another(write_recipe, tiny_models, tmp_path):
-    recipe = write_recipe(
-        model={"path": str(tiny_models / "fixed")},
-        quantize=[],
-        deploy=[{"backend": "onnxruntime", "precision": "fp32", "batch": [1, 2]}],
-    )
-    experiment = pipeline.open_experiment(recipe, tmp_path / "run")
-    pipeline.quantize(experiment)
-    cells = pipeline.deploy(experiment)["cells"]
-    assert cells["onnxruntime-cpu-fp32-t1-b1-fp32"]["status"] == "ok"
-    two = cells["onnxruntime-cpu-fp32-t1-b2-fp32"]
-    assert two["status"] == "unsupported"
-    assert two["reason"].endswith("batch 2: input 'image' of fixed is fixed at batch 1")
-
-
 def test_run_has_problems_when_a_required_deployment_is_not_ok(copy_of_run, write_recipe):
     deploy = [
         {"backend": "onnxruntime", "precision": ["fp32"], "required": True},

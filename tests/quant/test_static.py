@@ -1,5 +1,8 @@
 """Static quantization of tiny networks: what comes out, what is refused, and that the float model stays as it was."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from workbench.experiment import TaskSource
@@ -21,9 +24,11 @@ def folder(tmp_path_factory):
 def finished(imported, tiny_task_file, folder, run_native, tmp_path_factory):
     """What became of each case, by name, and the progress that was told, by name."""
 
-    def case(model, calibration_images=8, **options):
+    def case(model, calibration_images=8, fault=None, **options):
         source = TaskSource(file=tiny_task_file, options={"calibration_images": calibration_images})
-        task = task_spec(source, tmp_path_factory.getbasetemp())
+        task = task_spec(source, tmp_path_factory.mktemp("task"))
+        if fault:
+            Path(task["folder"], "fault.json").write_text(json.dumps({"part": "calibration", "after": 2, "kind": fault}))
         return {"model": str(imported[model].folder), "task": task, "options": options}
 
     cases = {str(algo): case("tiny", algo=algo) for algo in FAST_ALGORITHMS}
@@ -38,6 +43,7 @@ def finished(imported, tiny_task_file, folder, run_native, tmp_path_factory):
         "plain": case("plain"),
         "no_data": case("tiny", calibration_images=0),
     }
+    cases |= {fault: case("tiny", fault=fault) for fault in ("dtype", "shape", "name", "extra", "nan", "raise")}
     before = {name: file_contents(imported[name]) for name in ("tiny", "wide")}
     told = []
     outcome = run_native("quantize_many", cases=cases, models=folder, progress=lambda *args: told.append(args))
@@ -164,6 +170,22 @@ def test_quantize_says_so_when_nothing_can_be_quantized(outcomes):
 def test_quantize_refuses_the_data_when_there_is_none(outcomes):
     assert outcomes["no_data"]["error"] == "InputError"
     assert "calibration set is empty; give it" in outcomes["no_data"]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "said"),
+    [
+        ("dtype", "InputError", "input 'image': dtype float64 given, the model takes float32"),
+        ("shape", "InputError", "input 'image': shape [1, 2, 16, 16] given, the model takes [-1, 3, 16, 16]"),
+        ("name", "InputError", "input 'image' is missing; the model needs: image float32 Nx3x16x16"),
+        ("extra", "InputError", "input 'mask': the model has none of this name"),
+        ("nan", "InputError", "not all values of calibration sample calibration_002 are finite"),
+        ("raise", "RuntimeError", "a made-up error"),
+    ],
+)
+def test_quantize_ends_with_the_cause_when_the_tasks_preprocess_is_wrong(outcomes, fault, error, said):
+    assert outcomes[fault]["error"] == error
+    assert said in outcomes[fault]["reason"]
 
 
 def test_quantize_leaves_nothing_behind_when_it_fails(outcomes, folder):

@@ -1,0 +1,177 @@
+"""The shipped notebooks on the tiny recipe: through `workbench run`, by the stock papermill alone, and as files."""
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+
+import nbformat
+import pytest
+import yaml
+
+from workbench.notebooks import NOTEBOOKS, STAGE_NOTEBOOKS, unfinished_cells
+from workbench.records import Status, read_metrics, read_records
+
+FILES = sorted(NOTEBOOKS.rglob("*.ipynb"))
+PARAMETERS = ("recipe", "output_dir", "smoke", "fresh", "only")
+LINES_IN_A_CELL = 15
+IMPOSSIBLE = [{"where": {"precision": "fp32", "device": "cpu"}, "column": "metric_value", "minimum": 100.5}]
+LIMIT_S = 300
+
+
+def run(*command):
+    """Run a module of this python; quiet kernels, as the shell of a CI service has it."""
+    return subprocess.run(
+        [sys.executable, "-m", *map(str, command)], capture_output=True, text=True, timeout=LIMIT_S, check=False,
+        env=os.environ | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"},
+    )  # fmt: skip
+
+
+def papermill(name, run_folder, executed, recipe):
+    arguments = ["--no-progress-bar", "-k", "python3", "-p", "recipe", recipe, "-p", "output_dir", run_folder]
+    return run("papermill", NOTEBOOKS / f"{name}.ipynb", executed / f"{name}.ipynb", *arguments)
+
+
+def expect(tiny_run, expectations):
+    """State other expectations in the recipe of a run."""
+    data = yaml.safe_load(tiny_run.recipe.read_text())
+    tiny_run.recipe.write_text(yaml.safe_dump(data | {"expect": expectations}))
+
+
+@pytest.fixture(scope="module")
+def smoke_run(tmp_path_factory, finished_run):
+    """`workbench run --smoke` where the models are made already: its folder, what it said, and its JUnit file."""
+    folder = tmp_path_factory.mktemp("smoke")
+    started = finished_run.moved_to(folder / "run")
+    shutil.rmtree(started.folder / "plots")
+    for path in started.folder.glob("*.*"):
+        path.unlink()
+    arguments = ["--smoke", "--out", started.folder, "--junit", folder / "junit.xml"]
+    return folder, run("workbench.cli", "run", started.recipe, *arguments)
+
+
+# Through `workbench run`
+
+
+def test_run_is_green_when_everything_works(smoke_run):
+    folder, finished = smoke_run
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert finished.stdout.splitlines()[-1] == f"passed; results: {folder}/run/report.html"
+    for name in STAGE_NOTEBOOKS.values():
+        assert f"{name} ..." in finished.stdout
+
+
+def test_run_writes_all_results_when_it_ends(smoke_run):
+    folder = smoke_run[0] / "run"
+    for name in ("results.csv", "results.json", "metrics.csv", "machine.json", "recipe.yaml", "report.md", "report.html"):
+        assert (folder / name).stat().st_size > 100, name
+    assert len(list((folder / "plots").glob("*.png"))) >= 4
+    rows = read_records(folder)
+    assert {(row.backend, row.precision) for row in rows if row.status is Status.OK} == {
+        (backend, precision) for backend in ("paddle_inference", "onnxruntime") for precision in ("fp32", "int8")
+    }
+    assert {row.status for row in rows if row.backend == "tensorrt"} == {Status.UNAVAILABLE}
+
+
+def test_run_takes_little_data_when_smoke_is_asked_for(smoke_run):
+    folder = smoke_run[0] / "run"
+    assert {row.repeats for row in read_records(folder) if row.status is Status.OK} == {4}
+    assert {m.value for m in read_metrics(folder) if m.name == "evaluation_samples"} == {16}
+
+
+def test_run_keeps_whole_executed_notebooks_when_it_ends(smoke_run):
+    folder = smoke_run[0] / "run" / "notebooks"
+    for stage, name in STAGE_NOTEBOOKS.items():
+        assert unfinished_cells(folder / f"{name}.ipynb") == []
+        assert json.loads((folder / f"{stage}.result.json").read_text())["verdict"] == "passed"
+
+
+def test_run_writes_junit_when_asked(smoke_run):
+    root = ElementTree.parse(smoke_run[0] / "junit.xml").getroot()
+    suite = root.find("testsuite")
+    rows = read_records(smoke_run[0] / "run")
+    assert suite.attrib["name"] == "tiny"
+    assert int(suite.attrib["tests"]) == len(suite.findall("testcase")) >= len(rows)
+    assert (suite.attrib["failures"], suite.attrib["errors"]) == ("0", "0")
+    assert int(suite.attrib["skipped"]) == sum(row.status is Status.UNAVAILABLE for row in rows)
+
+
+def test_run_is_red_and_complete_when_a_worker_dies_and_an_expectation_is_not_met(copy_of_run, tmp_path):
+    expect(copy_of_run, IMPOSSIBLE)
+    copy_of_run.forget("evaluate-onnxruntime-cpu-int8")
+    copy_of_run.break_task(kind="segfault", loaded="onnxruntime")
+    command = ("run", copy_of_run.recipe, "--out", copy_of_run.folder, "--junit", tmp_path / "junit.xml")
+    finished = run("workbench.cli", *command)
+    assert finished.returncode == 1
+    assert "03_accuracy: cell" in finished.stdout
+    assert "crashed (SIGSEGV)" in finished.stdout
+    assert "is below 100.5" in finished.stdout
+    assert finished.stdout.splitlines()[-1].startswith("failed; results: ")
+    rows = read_records(copy_of_run.folder)
+    assert {row.status for row in rows if (row.backend, row.precision) == ("onnxruntime", "int8")} == {Status.CRASHED}
+    assert sum(row.status is Status.OK for row in rows) == 6
+    suite = ElementTree.parse(tmp_path / "junit.xml").getroot().find("testsuite")
+    assert int(suite.attrib["failures"]) == 3
+    assert (copy_of_run.folder / "report.html").is_file()
+
+
+# By papermill alone
+
+
+def test_notebooks_are_green_when_papermill_runs_them_alone(copy_of_run, tmp_path):
+    for name in STAGE_NOTEBOOKS.values():
+        finished = papermill(name, copy_of_run.folder, tmp_path, copy_of_run.recipe)
+        assert finished.returncode == 0, finished.stderr[-2000:]
+        assert unfinished_cells(tmp_path / f"{name}.ipynb") == []
+
+
+def test_report_is_red_when_papermill_runs_it_alone_and_an_expectation_is_not_met(copy_of_run, tmp_path):
+    expect(copy_of_run, IMPOSSIBLE)
+    finished = papermill("05_report", copy_of_run.folder, tmp_path, copy_of_run.recipe)
+    assert finished.returncode != 0
+    assert "VerdictFailed" in finished.stderr
+    assert "is below 100.5" in finished.stderr
+
+
+# As files
+
+
+@pytest.fixture(params=FILES, ids=lambda path: path.stem)
+def notebook(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_notebook_has_one_cell_of_literal_parameters_when_read(notebook):
+    (cell,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    statements = ast.parse(cell.source).body
+    assert all(isinstance(statement, ast.AnnAssign) for statement in statements)
+    for statement in statements:
+        ast.literal_eval(statement.value)
+    assert all("  # " in line for line in cell.source.splitlines())
+
+
+@pytest.mark.parametrize("name", STAGE_NOTEBOOKS.values())
+def test_stage_notebooks_have_the_same_parameters_when_compared(name):
+    cells = code_cells(nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4))
+    assert tuple(statement.target.id for statement in ast.parse(cells[0].source).body) == PARAMETERS
+
+
+def test_notebook_holds_no_logic_when_read(notebook):
+    for cell in code_cells(notebook):
+        assert len(cell.source.splitlines()) <= LINES_IN_A_CELL
+        kinds = {type(node) for node in ast.walk(ast.parse(cell.source))}
+        assert not kinds & {ast.FunctionDef, ast.ClassDef, ast.While, ast.Try}
+
+
+def test_notebook_is_stripped_when_it_is_stored(notebook):
+    assert all(cell.outputs == [] and cell.execution_count is None for cell in code_cells(notebook))
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids)
+    nbformat.validate(notebook)
