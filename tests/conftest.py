@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from workbench import launch, pipeline
+from workbench import cli, launch, pipeline
 from workbench.models.model import Model
 from workbench.pipeline import Experiment, open_experiment
 
@@ -112,7 +112,9 @@ def run_native(tmp_path_factory: pytest.TempPathFactory) -> RunNative:
         log = logs / f"{len(list(logs.glob('*.log')))}.log"
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PYTHONPATH", str(TESTS / "assets"))
-            return launch.run_job(name, json.loads(json.dumps(arguments, default=str)), log=log, timeout_s=120, progress=progress)
+            return launch.run_job(
+                name, json.loads(json.dumps(arguments, default=str)), log=log, timeout_s=120, progress=progress
+            )
 
     return run
 
@@ -177,7 +179,7 @@ def copy_of_run(tmp_path: Path, finished_run: TinyRun) -> TinyRun:
 
 
 @pytest.fixture
-def started_workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def started_workers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The logs' names of the workers that this process starts, in order: what was really done."""
     started: list[str] = []
     start = launch.Worker.__init__
@@ -187,4 +189,21 @@ def started_workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         start(self, function, arguments, log=log, threads=threads)
 
     monkeypatch.setattr(launch.Worker, "__init__", spy)
-    yield started
+    return started
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, list[str]]]:
+    """Run a `workbench` command in this process; gives its exit code and the lines that it said of what is wrong."""
+
+    def run(*arguments: Any) -> tuple[int, list[str]]:
+        monkeypatch.setattr(sys, "argv", ["workbench", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr().err.splitlines()
+        return int(ended.value.code or 0), [line for line in said if line.startswith("workbench: ")]
+
+    return run

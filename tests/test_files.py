@@ -87,10 +87,6 @@ def test_write_json_round_trips_when_read(tmp_path):
     assert text.endswith("}\n")
 
 
-
-
-
-
 def test_file_digest_is_sha256_when_the_file_is_large(tmp_path):
     data = bytes(range(256)) * 5000
     (tmp_path / "data").write_bytes(data)

@@ -138,6 +138,4 @@ def _read_fault(path: Path) -> dict[str, Any]:
 def _sample(part: str, index: int) -> Sample:
     label = index % CLASSES
     picture = make_picture(label, seed=index + (0 if part == CALIBRATION else 10_000))
-    return Sample.from_array(
-        f"{part}_{index:03d}", picture, truth=label, decode=lambda array: Decoded(array, part)
-    )
+    return Sample.from_array(f"{part}_{index:03d}", picture, truth=label, decode=lambda array: Decoded(array, part))

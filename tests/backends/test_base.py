@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 from workbench.backends.base import (
     Availability,
     Backend,
-    BackendOptions,
     Session,
     Settings,
     missing,
-    model_path,
     stack,
     unstack,
 )

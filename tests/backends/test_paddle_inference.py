@@ -86,7 +86,12 @@ def test_describe_names_engine_and_precision_when_asked(sessions):
 
 def test_open_is_unsupported_when_the_batch_is_fixed_at_another(imported, run_native, tmp_path):
     outcome = run_native(
-        "run_session", backend=BACKEND, model=imported["fixed"].folder, settings={"batch": 2}, inputs={}, folder=tmp_path
+        "run_session",
+        backend=BACKEND,
+        model=imported["fixed"].folder,
+        settings={"batch": 2},
+        inputs={},
+        folder=tmp_path,
     )
     assert outcome.status == "unsupported"
     assert outcome.reason == "batch 2: input 'image' of fixed is fixed at batch 1"

@@ -12,7 +12,15 @@ from workbench.records import Precision, Record, Status, read_records
 REPOSITORY = Path(__file__).parents[2]
 RECIPE = REPOSITORY / "examples" / "nanodet" / "recipe.yaml"
 DATA = Path(os.environ.get("WORKBENCH_CHECK_DATA", REPOSITORY.parent / "shared" / "data"))
-QUICK = {"warmup": 2, "repeats": 4, "rounds": 2, "block_runs": 2, "block_seconds": 0, "discard_runs": 1, "bootstrap": 20}
+QUICK = {
+    "warmup": 2,
+    "repeats": 4,
+    "rounds": 2,
+    "block_runs": 2,
+    "block_seconds": 0,
+    "discard_runs": 1,
+    "bootstrap": 20,
+}
 
 pytestmark = pytest.mark.skipif(
     not DATA.is_dir(), reason=f"no check data at {DATA}; WORKBENCH_CHECK_DATA names another folder"

@@ -1,12 +1,14 @@
 """The shipped notebooks on the tiny recipe: through `workbench run`, by the stock papermill alone, and as files."""
 
 import ast
+import dataclasses
 import json
 import os
 import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import pytest
@@ -31,6 +33,7 @@ def run(*command):
 
 
 def papermill(name, run_folder, executed, recipe):
+    executed.mkdir(exist_ok=True)
     arguments = ["--no-progress-bar", "-k", "python3", "-p", "recipe", recipe, "-p", "output_dir", run_folder]
     return run("papermill", NOTEBOOKS / f"{name}.ipynb", executed / f"{name}.ipynb", *arguments)
 
@@ -41,16 +44,55 @@ def expect(tiny_run, expectations):
     tiny_run.recipe.write_text(yaml.safe_dump(data | {"expect": expectations}))
 
 
-@pytest.fixture(scope="module")
-def smoke_run(tmp_path_factory, finished_run):
-    """`workbench run --smoke` where the models are made already: its folder, what it said, and its JUnit file."""
-    folder = tmp_path_factory.mktemp("smoke")
-    started = finished_run.moved_to(folder / "run")
+def copied(finished_run, folder):
+    """A copy of the finished run, with its recipe."""
+    folder.mkdir()
+    recipe = folder / finished_run.recipe.name
+    shutil.copy(finished_run.recipe, recipe)
+    return dataclasses.replace(finished_run.moved_to(folder / "run"), recipe=recipe)
+
+
+def smoke(finished_run, folder):
+    """`workbench run --smoke --junit` where the models are made already and no result is there."""
+    started = copied(finished_run, folder)
     shutil.rmtree(started.folder / "plots")
     for path in started.folder.glob("*.*"):
         path.unlink()
     arguments = ["--smoke", "--out", started.folder, "--junit", folder / "junit.xml"]
-    return folder, run("workbench.cli", "run", started.recipe, *arguments)
+    return run("workbench.cli", "run", started.recipe, *arguments)
+
+
+def bad(finished_run, folder):
+    """`workbench run --junit` with a worker that dies and an expectation that cannot be met."""
+    started = copied(finished_run, folder)
+    expect(started, IMPOSSIBLE)
+    started.forget("evaluate-onnxruntime-cpu-int8")
+    started.break_task(kind="segfault", loaded="onnxruntime")
+    return run("workbench.cli", "run", started.recipe, "--out", started.folder, "--junit", folder / "junit.xml")
+
+
+def alone(finished_run, folder):
+    """Every notebook by papermill, then the report once more with an expectation that cannot be met."""
+    started = copied(finished_run, folder)
+    finished = {name: papermill(name, started.folder, folder, started.recipe) for name in STAGE_NOTEBOOKS.values()}
+    expect(started, IMPOSSIBLE)
+    return finished, papermill("05_report", started.folder, folder / "again", started.recipe)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, finished_run):
+    """What became of these three, by name, and the folder that each has its own in. Two at a time: they take long."""
+    folder = tmp_path_factory.mktemp("runs")
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        started = {
+            part.__name__: pool.submit(part, finished_run, folder / part.__name__) for part in (alone, smoke, bad)
+        }
+        return {name: future.result() for name, future in started.items()}, folder
+
+
+@pytest.fixture(scope="module")
+def smoke_run(runs):
+    return runs[1] / "smoke", runs[0]["smoke"]
 
 
 # Through `workbench run`
@@ -66,7 +108,15 @@ def test_run_is_green_when_everything_works(smoke_run):
 
 def test_run_writes_all_results_when_it_ends(smoke_run):
     folder = smoke_run[0] / "run"
-    for name in ("results.csv", "results.json", "metrics.csv", "machine.json", "recipe.yaml", "report.md", "report.html"):
+    for name in (
+        "results.csv",
+        "results.json",
+        "metrics.csv",
+        "machine.json",
+        "recipe.yaml",
+        "report.md",
+        "report.html",
+    ):
         assert (folder / name).stat().st_size > 100, name
     assert len(list((folder / "plots").glob("*.png"))) >= 4
     rows = read_records(folder)
@@ -99,38 +149,34 @@ def test_run_writes_junit_when_asked(smoke_run):
     assert int(suite.attrib["skipped"]) == sum(row.status is Status.UNAVAILABLE for row in rows)
 
 
-def test_run_is_red_and_complete_when_a_worker_dies_and_an_expectation_is_not_met(copy_of_run, tmp_path):
-    expect(copy_of_run, IMPOSSIBLE)
-    copy_of_run.forget("evaluate-onnxruntime-cpu-int8")
-    copy_of_run.break_task(kind="segfault", loaded="onnxruntime")
-    command = ("run", copy_of_run.recipe, "--out", copy_of_run.folder, "--junit", tmp_path / "junit.xml")
-    finished = run("workbench.cli", *command)
+def test_run_is_red_and_complete_when_a_worker_dies_and_an_expectation_is_not_met(runs):
+    finished, folder = runs[0]["bad"], runs[1] / "bad"
     assert finished.returncode == 1
-    assert "03_accuracy: cell" in finished.stdout
-    assert "crashed (SIGSEGV)" in finished.stdout
+    assert [line for line in finished.stdout.splitlines() if line.endswith(" ...")] == [
+        f"{name} ..." for name in STAGE_NOTEBOOKS.values()
+    ]
+    assert "VerdictFailed: onnxruntime-cpu-int8-t1-b1-static-hist: crashed: crashed (SIGSEGV)" in finished.stdout
     assert "is below 100.5" in finished.stdout
-    assert finished.stdout.splitlines()[-1].startswith("failed; results: ")
-    rows = read_records(copy_of_run.folder)
+    assert finished.stdout.splitlines()[-1] == f"failed; results: {folder}/run/report.html"
+    rows = read_records(folder / "run")
     assert {row.status for row in rows if (row.backend, row.precision) == ("onnxruntime", "int8")} == {Status.CRASHED}
     assert sum(row.status is Status.OK for row in rows) == 6
-    suite = ElementTree.parse(tmp_path / "junit.xml").getroot().find("testsuite")
+    suite = ElementTree.parse(folder / "junit.xml").getroot().find("testsuite")
     assert int(suite.attrib["failures"]) == 3
-    assert (copy_of_run.folder / "report.html").is_file()
+    assert (folder / "run" / "report.html").is_file()
 
 
 # By papermill alone
 
 
-def test_notebooks_are_green_when_papermill_runs_them_alone(copy_of_run, tmp_path):
-    for name in STAGE_NOTEBOOKS.values():
-        finished = papermill(name, copy_of_run.folder, tmp_path, copy_of_run.recipe)
+def test_notebooks_are_green_when_papermill_runs_them_alone(runs):
+    for name, finished in runs[0]["alone"][0].items():
         assert finished.returncode == 0, finished.stderr[-2000:]
-        assert unfinished_cells(tmp_path / f"{name}.ipynb") == []
+        assert unfinished_cells(runs[1] / "alone" / f"{name}.ipynb") == []
 
 
-def test_report_is_red_when_papermill_runs_it_alone_and_an_expectation_is_not_met(copy_of_run, tmp_path):
-    expect(copy_of_run, IMPOSSIBLE)
-    finished = papermill("05_report", copy_of_run.folder, tmp_path, copy_of_run.recipe)
+def test_report_is_red_when_papermill_runs_it_alone_and_an_expectation_is_not_met(runs):
+    finished = runs[0]["alone"][1]
     assert finished.returncode != 0
     assert "VerdictFailed" in finished.stderr
     assert "is below 100.5" in finished.stderr

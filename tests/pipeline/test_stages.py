@@ -286,7 +286,9 @@ def test_report_names_the_stage_to_run_first_when_one_in_the_middle_is_missing(c
 def test_stage_names_the_one_to_repeat_when_the_recipe_changed(copy_of_run, write_recipe):
     recipe = write_recipe(quantize=[{"method": "static", "algo": "avg"}])
     assert recipe == copy_of_run.recipe
-    with pytest.raises(InputError, match=f"the recipe changed since stage quantize; run `workbench quantize {recipe}` again"):
+    with pytest.raises(
+        InputError, match=f"the recipe changed since stage quantize; run `workbench quantize {recipe}` again"
+    ):
         pipeline.deploy(copy_of_run.open())
 
 

@@ -28,7 +28,9 @@ def finished(imported, tiny_task_file, folder, run_native, tmp_path_factory):
         source = TaskSource(file=tiny_task_file, options={"calibration_images": calibration_images})
         task = task_spec(source, tmp_path_factory.mktemp("task"))
         if fault:
-            Path(task["folder"], "fault.json").write_text(json.dumps({"part": "calibration", "after": 2, "kind": fault}))
+            Path(task["folder"], "fault.json").write_text(
+                json.dumps({"part": "calibration", "after": 2, "kind": fault})
+            )
         return {"model": str(imported[model].folder), "task": task, "options": options}
 
     cases = {str(algo): case("tiny", algo=algo) for algo in FAST_ALGORITHMS}
