@@ -142,6 +142,18 @@ def test_exit_code_is_2_when_only_names_no_row(finished_run, command, tmp_path):
     assert "--only 'onnxruntime/cpu/int4': no such row; rows are: paddle_inference/cpu/fp32" in line
 
 
+def test_exit_code_is_2_before_anything_runs_when_junit_cannot_be_written(finished_run, command, tmp_path):
+    (tmp_path / "file").write_text("")
+    for target, said in (
+        (tmp_path, "this is a folder; give a file in it"),
+        (tmp_path / "file" / "junit.xml", "exists"),
+    ):
+        code, (line,) = command("run", finished_run.recipe, "--out", tmp_path / "run", "--junit", target)
+        assert code == 2
+        assert line.startswith(f"workbench: --junit {target}: ")
+        assert said in line
+
+
 # Stages
 
 

@@ -38,6 +38,8 @@ def run_experiment(
     experiment = open_experiment(recipe, out, smoke=smoke, fresh=fresh, only=only)
     if not NOTEBOOKS.is_dir():
         raise InputError(f"no notebooks at {NOTEBOOKS}: run from a checkout, installed with `pip install --editable .`")
+    if junit is not None:
+        _check_file(junit)
     folder = experiment.run.path
     parameters = {
         "recipe": str(experiment.recipe_file),
@@ -66,6 +68,16 @@ def run_experiment(
         _write_junit(junit, experiment)
     say(f"{'failed' if problems else 'passed'}; results: {folder / 'report.html'}")
     return RunResult(folder, tuple(problems))
+
+
+def _check_file(junit: Path) -> None:
+    """Refuse now what could not be written after the run."""
+    try:
+        junit.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--junit {junit}: {error.strerror}; choose another file") from None
+    if junit.is_dir():
+        raise InputError(f"--junit {junit}: this is a folder; give a file in it")
 
 
 def _write_junit(path: Path, experiment: Experiment) -> None:

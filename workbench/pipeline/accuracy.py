@@ -48,7 +48,7 @@ def _evaluate(
         "sqnr_outputs": measure.sqnr_outputs,
     }
     function = "workbench.measure.accuracy:evaluate_job"
-    again = experiment.measures_again(cell)
+    again = experiment.measures_again(cell) or not predictions.is_file()
     record = experiment.job(
         Stage.ACCURACY, name, function, arguments, identity=[identity, compare], threads=cell.threads, again=again
     )

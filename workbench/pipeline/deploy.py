@@ -50,10 +50,11 @@ def _reference(experiment: Experiment, digest: str) -> Path | None:
     folder = experiment.run.path / "outputs" / f"reference-{digest}"
     folder.mkdir(parents=True, exist_ok=True)
     arguments = {"model": str(experiment.run.models / digest), "task": experiment.task, "outputs": str(folder)}
-    identity = [digest, experiment.task_digest, versions("paddlepaddle")]
     record = experiment.job(
-        Stage.DEPLOY, "reference", "workbench.measure.accuracy:reference_job", arguments, identity=identity
-    )
+        Stage.DEPLOY, "reference", "workbench.measure.accuracy:reference_job", arguments,
+        identity=[digest, experiment.task_digest, versions("paddlepaddle")],
+        again=experiment.fresh or not any(folder.iterdir()),
+    )  # fmt: skip
     return folder if record["status"] == Status.OK else None
 
 
