@@ -40,6 +40,7 @@ class NanoDetOptions(TaskOptions):
 
     data: Path  # holds images/{train2017,val2017}/*.jpg and, in YOLO format, labels/{train2017,val2017}/*.txt
     calibration_images: PositiveInt = 32  # at most so many, the first by name
+    search_images: PositiveInt | None = None  # of the training images after these; None: all of them
     evaluation_images: PositiveInt | None = None  # None: all
 
 
@@ -56,12 +57,14 @@ class NanoDet(Task):
 
     def evaluation(self) -> list[Sample]:
         """The validation images with their boxes."""
-        paths = self._images("val2017")[: self.options.evaluation_images]
-        labels = self._folder("labels/val2017")
-        return [
-            Sample.from_file(path, truth=read_truth(path, labels / f"{path.stem}.txt"), decode=read_image)
-            for path in paths
-        ]
+        return self._labelled("val2017", self._images("val2017")[: self.options.evaluation_images])
+
+    def search(self) -> list[Sample]:
+        """The training images after the calibration ones, with their boxes; none when there are no labels for them."""
+        if not (self.folder / self.options.data / "labels/train2017").is_dir():
+            return []
+        paths = self._images("train2017")[self.options.calibration_images :]
+        return self._labelled("train2017", paths[: self.options.search_images])
 
     def preprocess(self, image: NDArray[np.uint8]) -> tuple[Inputs, tuple[int, int]]:
         """Scale a BGR image (height, width, 3) to fit, top left on black, and normalise it: float32 (1, 3, 416, 416).
@@ -107,6 +110,13 @@ class NanoDet(Task):
             evaluator.accumulate()
         precision = evaluator.eval["precision"]  # (IoU thresholds, recalls, classes, 1, 1)
         return {"mAP": mean_percent(precision), "mAP50": mean_percent(precision[0])}
+
+    def _labelled(self, split: str, paths: Sequence[Path]) -> list[Sample]:
+        labels = self._folder(f"labels/{split}")
+        return [
+            Sample.from_file(path, truth=read_truth(path, labels / f"{path.stem}.txt"), decode=read_image)
+            for path in paths
+        ]
 
     def _images(self, split: str) -> list[Path]:
         folder = self._folder(f"images/{split}")

@@ -302,3 +302,17 @@ def test_metric_reaches_known_map_when_model_is_fp32() -> None:
     assert len(samples) == 64
     assert figures["mAP"] == pytest.approx(28.94, abs=0.3)
     assert figures["mAP50"] == pytest.approx(44.66, abs=0.3)
+
+
+@needs_data
+def test_search_has_the_labelled_training_images_after_the_calibration_ones_when_labels_are_there() -> None:
+    task = make_task(DATA / "coco", calibration_images=60, search_images=3)
+    calibration, search = task.calibration(), task.search()
+    assert len(search) == 3
+    assert not {s.digest for s in calibration} & {s.digest for s in search}
+    assert [sample.key for sample in search] == sorted(sample.key for sample in search)
+    assert all(sample.truth["width"] > 0 for sample in search)
+
+
+def test_search_is_empty_when_the_training_images_have_no_labels(tmp_path: Path) -> None:
+    assert make_task(tmp_path).search() == []

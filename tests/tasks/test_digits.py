@@ -69,6 +69,18 @@ def test_samples_are_disjoint_by_digest_when_all_are_used():
     assert not calibration & evaluation
 
 
+@pytest.mark.parametrize("calibration_images", [1, 32, 1000, TRAIN_SCANS])
+def test_search_samples_are_disjoint_by_digest_when_calibration_grows(calibration_images):
+    task = make_task(calibration_images=calibration_images, search_images=TRAIN_SCANS)
+    sets = [{sample.digest for sample in samples} for samples in (task.calibration(), task.evaluation(), task.search())]
+    assert not sets[2] & (sets[0] | sets[1])
+    assert len(task.search()) <= TRAIN_SCANS - calibration_images
+
+
+def test_search_samples_are_as_many_as_asked_when_there_are_enough():
+    assert len(make_task(calibration_images=20, search_images=50).search()) == 50
+
+
 def test_samples_repeat_and_balance_classes_when_counts_are_given():
     first, second = (make_task(calibration_images=20, evaluation_images=30) for _ in range(2))
     assert [s.key for s in first.calibration()] == [s.key for s in second.calibration()]

@@ -141,12 +141,20 @@ def test_task_digest_differs_when_code_or_options_do(task_file, tmp_path):
 def test_check_task_tells_the_sizes_when_the_data_is_good(task_file):
     found = check_task_job(None, task=spec(task_file))
     assert len(found.pop("task_digest")) == 16
-    assert found == {"calibration": 3, "evaluation": 6, "metric": "score", "higher_is_better": False}
+    assert found == {"calibration": 3, "evaluation": 6, "search": 0, "metric": "score", "higher_is_better": False}
 
 
 def test_check_task_names_a_sample_when_it_is_in_both_sets(task_file):
     with pytest.raises(InputError, match=r"task: 2 samples are in both calibration and evaluation, such as 'c0'"):
         check_task_job(None, task=spec(task_file, shared=2))
+
+
+@pytest.mark.parametrize(("first", "other"), [("c", "calibration"), ("e", "evaluation")])
+def test_check_task_names_a_sample_when_the_search_has_it_too(task_file, first, other):
+    method = f"    def search(self):\n        return [self.sample('{first}', 1), self.sample('s', 1)]\n\n"
+    task_file.write_text(TASK.replace("    def sample(", method + "    def sample("))
+    with pytest.raises(InputError, match=rf"task: 1 samples are in both {other} and search, such as '{first}1'"):
+        check_task_job(None, task=spec(task_file))
 
 
 @pytest.mark.parametrize("part", ["calibration", "evaluation"])

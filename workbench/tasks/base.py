@@ -75,6 +75,14 @@ class Task(ABC):
     def evaluation(self) -> Sequence[Sample]:
         """The samples on which the metric is computed; disjoint from the calibration samples."""
 
+    def search(self) -> Sequence[Sample]:
+        """The labelled samples on which an accuracy-aware search judges models; disjoint from both other sets.
+
+        Only a recipe that asks for `accuracy` needs them: what a search has looked at can no longer tell how accurate its
+        outcome is.
+        """
+        return ()
+
     @abstractmethod
     def preprocess(self, image: Any) -> tuple[Inputs, Any]:
         """Turn one decoded sample into model inputs, with a leading batch axis of 1, and what `postprocess` needs."""

@@ -84,6 +84,7 @@ class DigitsOptions(TaskOptions):
 
     calibration_images: int = Field(128, ge=1, le=TRAIN_SCANS)
     evaluation_images: int | None = Field(None, ge=1, le=HELD_OUT_SCANS, description="all when not given")
+    search_images: int = Field(256, ge=1, le=TRAIN_SCANS, description="after the calibration ones, in the train part")
 
 
 class DigitsClassification(Task):
@@ -94,11 +95,18 @@ class DigitsClassification(Task):
 
     def calibration(self) -> Sequence[Sample]:
         """Class-balanced samples of the train part."""
-        return _samples(load_digits()[0], self.options.calibration_images)
+        return _samples(load_digits()[0], slice(self.options.calibration_images))
 
     def evaluation(self) -> Sequence[Sample]:
         """Class-balanced samples of the held-out part, which the shipped network never saw in training."""
-        return _samples(load_digits()[1], self.options.evaluation_images)
+        return _samples(load_digits()[1], slice(self.options.evaluation_images))
+
+    def search(self) -> Sequence[Sample]:
+        """Samples of the train part that come after the calibration samples and repeat none of them."""
+        train, first = load_digits()[0], self.options.calibration_images
+        seen = {scan.tobytes() for scan in train.scans[:first]}
+        fresh = [row for row in range(first, len(train.scans)) if train.scans[row].tobytes() not in seen]
+        return _samples(train, np.array(fresh[: self.options.search_images], np.int64))
 
     def preprocess(self, image: NDArray[np.uint8]) -> tuple[Inputs, None]:
         """Turn a picture, uint8 [224, 224, 3], into {"image": float32 [1, 3, 224, 224]} in -1..1."""
@@ -117,8 +125,8 @@ class DigitsClassification(Task):
         return {"top1": float(top1), "top5": float(top5)}
 
 
-def _samples(digits: Digits, count: int | None) -> list[Sample]:
+def _samples(digits: Digits, rows: NDArray[np.int64] | slice) -> list[Sample]:
     return [
         Sample.from_array(f"digit_{index:04d}", scan, truth=int(label), decode=enlarge)
-        for scan, index, label in zip(*digits.part(slice(count)), strict=True)
+        for scan, index, label in zip(*digits.part(rows), strict=True)
     ]

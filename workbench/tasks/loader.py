@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -74,27 +75,26 @@ def _from_file(path: Path) -> type[Task]:
 
 
 def check_task_job(channel: Any, *, task: dict[str, Any]) -> dict[str, Any]:
-    """Worker job: load the task and check that its data is there and that calibration and evaluation are disjoint.
+    """Worker job: load the task and check that its data is there and that no sample is in two of its sets.
 
-    Returns the sizes of both, the metric, and `task_digest`, which names code, options and data.
+    Returns the sizes of the sets, the metric, and `task_digest`, which names code, options and data.
     """
     loaded = load_task(task)
-    calibration, evaluation = loaded.calibration(), loaded.evaluation()
-    for name, samples in (("calibration", calibration), ("evaluation", evaluation)):
-        if len(samples) == 0:
+    sets = {"calibration": loaded.calibration(), "evaluation": loaded.evaluation(), "search": loaded.search()}
+    for name in ("calibration", "evaluation"):
+        if len(sets[name]) == 0:
             raise InputError(
                 f"task {task['source']['name'] or task['source']['file']}: its {name} set is empty; give it data"
             )
-    digests = [[sample.digest for sample in samples] for samples in (calibration, evaluation)]
-    if both := set(digests[0]) & set(digests[1]):
-        key = next(sample.key for sample, digest in zip(calibration, digests[0], strict=True) if digest in both)
-        raise InputError(
-            f"task: {len(both)} samples are in both calibration and evaluation, such as {key!r}; keep them apart"
-        )
-    return {
-        "calibration": len(calibration),
-        "evaluation": len(evaluation),
-        "task_digest": content_hash([task_digest(TaskSource.model_validate(task["source"])), digests]),
+    digests = {name: [sample.digest for sample in samples] for name, samples in sets.items()}
+    for first, second in combinations(sets, 2):
+        if both := set(digests[first]) & set(digests[second]):
+            key = next(s.key for s, digest in zip(sets[first], digests[first], strict=True) if digest in both)
+            raise InputError(
+                f"task: {len(both)} samples are in both {first} and {second}, such as {key!r}; keep them apart"
+            )
+    return {name: len(samples) for name, samples in sets.items()} | {
+        "task_digest": content_hash([task_digest(TaskSource.model_validate(task["source"])), list(digests.values())]),
         "metric": loaded.primary_metric,
         "higher_is_better": loaded.higher_is_better,
     }
