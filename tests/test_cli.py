@@ -60,7 +60,7 @@ def test_doctor_prints_tables_when_no_json_is_asked_for(doctors_answer, monkeypa
         cli.main()
     assert ended.value.code == 0
     said = capsys.readouterr().out
-    for word in ("avx512_vnni", "paddle_inference", "onnxruntime", "tensorrt", "paddle_lite", "pip install openvino"):
+    for word in ("avx512_vnni", "paddle_inference", "onnxruntime", "tensorrt", "paddle_lite", "pip install paddlelite"):
         assert word in said
 
 

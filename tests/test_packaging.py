@@ -72,6 +72,14 @@ def test_environment_has_every_dependency_when_compared_with_pyproject(file: str
     assert declared().keys() - present == set()
 
 
+@pytest.mark.parametrize("file", ENVIRONMENTS)
+def test_environment_has_the_optional_backends_when_the_package_offers_them(file: str) -> None:
+    optional = read_requirements(PYPROJECT["project"]["optional-dependencies"]["openvino"])
+    assert {name: environment(file)[name].specifier for name in optional} == {
+        name: found.specifier for name, found in optional.items()
+    }
+
+
 def test_environment_has_what_the_user_asked_for_when_it_is_the_gpu_one() -> None:
     asked_for = {
         "jupyterlab", "ipywidgets", "papermill", "matplotlib", "pandas",
@@ -126,6 +134,11 @@ def test_lock_names_no_address_when_made(address: str) -> None:
 
 def test_lock_has_one_opencv_when_paddleslim_pins_its_own() -> None:
     assert [name for name in locked() if "opencv" in name] == ["opencv-python-headless"]
+
+
+def test_lock_has_nothing_that_reports_on_the_user_when_openvino_asks_for_it() -> None:
+    assert "openvino" in locked()
+    assert [name for name in locked() if "telemetry" in name] == []
 
 
 def test_pyproject_declares_every_import_when_the_package_is_searched() -> None:

@@ -6,8 +6,10 @@ import logging
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +37,44 @@ def import_paddleslim_quant() -> Any:
     import paddleslim.quant as quant
 
     return quant
+
+
+def import_openvino() -> Any:
+    """Import openvino without its telemetry.
+
+    openvino 2026.4.1 sends an event to Intel and writes to ~/.../intel on import, unless the user has opted out with a file
+    in the home folder. Where the package openvino-telemetry cannot be imported, openvino uses its own empty stand-in.
+    """
+    if "openvino" not in sys.modules:
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    import openvino
+
+    return openvino
+
+
+@contextlib.contextmanager
+def faster_graph_passes() -> Iterator[None]:
+    """Let Paddle's quantization passes take time in proportion to the graph.
+
+    paddlepaddle 3.0.0: every new link between two nodes looks both up in a copy of the whole graph's node list, only to
+    assert that they are in it.
+    """
+    import_paddle()
+    from paddle.base.framework import IrGraph
+
+    def link_to(self: Any, node_in: Any, node_out: Any) -> None:
+        node_in.append_output(node_out)
+        node_out.append_input(node_in)
+
+    def update_input_link(self: Any, old_input_node: Any, new_input_node: Any, op_node: Any) -> None:
+        old_input_node.remove_output(op_node)
+        op_node.remove_input(old_input_node)
+        new_input_node.append_output(op_node)
+        op_node.append_input(new_input_node)
+        op_node.rename_input(old_input_node.name(), new_input_node.name())
+
+    with mock.patch.multiple(IrGraph, link_to=link_to, update_input_link=update_input_link):
+        yield
 
 
 def convert_onnx_to_paddle(onnx_file: Path, scratch: Path, *, input_shapes: dict[str, list[int]]) -> Path:

@@ -59,6 +59,17 @@ def run_session(
         return {"describe": session.describe(), "runs": runs}
 
 
+def keep_outputs(channel: Channel, *, backend: str, model: str, inputs: str) -> dict[str, Any]:
+    """Run the first sample of a batch, then the second: what was the first's output before and after, and the second's."""
+    with np.load(inputs, allow_pickle=False) as arrays:
+        name, values = next(iter(arrays.items()))
+    with BACKENDS[backend].open(Model.open(Path(model)), Settings()) as session:
+        (first,) = session.run({name: values[:1]}).values()
+        before = first.tolist()
+        (second,) = session.run({name: values[1:2]}).values()
+        return {"first_as_it_was": before, "first_after_the_second": first.tolist(), "second": second.tolist()}
+
+
 def run_onnx_file(channel: Channel, *, path: str, inputs: str) -> dict[str, Any]:
     """The outputs of an ONNX file as it is, by ONNX Runtime."""
     import onnxruntime

@@ -60,6 +60,7 @@ class Session(ABC):
         self.inputs: tuple[TensorSpec, ...] = model.manifest.inputs
         self.outputs: tuple[TensorSpec, ...] = model.manifest.outputs
         self.settings = settings
+        self._last_values: list[NDArray[Any]] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -72,11 +73,15 @@ class Session(ABC):
     def run(self, inputs: Arrays) -> Arrays:
         """Run once. Arrays go in and come out by name; raises InputError for a wrong name, dtype or shape."""
         values = matching_inputs(self.inputs, inputs)
+        self._last_values = values
         return {spec.name: value for spec, value in zip(self.outputs, self._run(values), strict=True)}
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
-        """What really runs: execution provider, operator counts, `int8_share` where the runtime tells."""
+        """What really runs: the engine, and what `int8_proof.int8_facts` gives, from the optimized graph.
+
+        Time is profiled apart from the session, with the inputs of its last run; without a run there is no time.
+        """
 
     def close(self) -> None:
         """Free what the session holds."""

@@ -58,21 +58,6 @@ class PaddleTensorRT(PlannedBackend):
         return gpu_availability(self.packages, f"pip install paddlepaddle-gpu==3.0.0 --extra-index-url {PADDLE_INDEX}")
 
 
-class OpenVINO(PlannedBackend):
-    """Intel OpenVINO."""
-
-    name = "openvino"
-    title = "OpenVINO"
-    takes = Format.ONNX
-    precisions: ClassVar[Mapping[Device, frozenset[Precision]]] = {
-        Device.CPU: frozenset({Precision.FP32, Precision.BF16, Precision.INT8}),
-    }
-    packages = ("openvino",)
-
-    def _missing(self) -> Availability:
-        return missing("openvino", "pip install openvino") if package_version("openvino") is None else Availability()
-
-
 class PaddleLite(PlannedBackend):
     """Paddle Lite on ARM."""
 

@@ -2,8 +2,9 @@
 
 from workbench.backends.base import Backend
 from workbench.backends.onnx_runtime import OnnxRuntime
+from workbench.backends.openvino import OpenVINO
 from workbench.backends.paddle_inference import PaddleInference
-from workbench.backends.planned import OpenVINO, PaddleLite, PaddleTensorRT, TensorRT
+from workbench.backends.planned import PaddleLite, PaddleTensorRT, TensorRT
 
 BACKENDS: dict[str, Backend] = {
     backend.name: backend
