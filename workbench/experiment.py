@@ -43,6 +43,7 @@ class ModelSource(Strict):
     input_shapes: dict[str, list[int]] = Field(
         default_factory=dict, description="shape of inputs that the model leaves dynamic, batch axis included"
     )
+    clean: bool = Field(True, description="rewrite what importers leave behind, exactly")
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

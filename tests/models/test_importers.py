@@ -12,7 +12,7 @@ from workbench.errors import InputError
 from workbench.experiment import ModelSource
 from workbench.files import file_digest
 from workbench.models.importers import find_paddle_files, source_files
-from workbench.models.model import Format
+from workbench.models.model import Format, Model
 
 IMPORT = "workbench.models.importers:import_job"
 TOLERANCE = 1e-4
@@ -38,14 +38,31 @@ def test_paddle_model_is_imported_when_its_weights_have_another_name(tiny_paddle
     assert outcome.value == {"digest": imported["tiny"].digest}
 
 
-def test_imported_paddle_model_says_what_it_is_when_opened(imported, tiny_paddle):
+def test_imported_paddle_model_says_what_it_is_when_opened(imported):
     model = imported["tiny"]
     assert model.manifest.format is Format.PADDLE
     assert [str(spec) for spec in model.manifest.inputs] == ["image float32 Nx3x16x16"]
     assert [spec.shape for spec in model.manifest.outputs] == [(-1, 4)]
-    assert model.manifest.facts["params_m"] == pytest.approx(0.0016, abs=1e-4)
+    assert model.manifest.facts["params_m"] == pytest.approx(0.0015, abs=1e-4)
     assert model.manifest.versions["paddlepaddle"]
-    assert file_digest(model.folder / "model.pdiparams") == file_digest(tiny_paddle / "tiny.pdiparams")
+
+
+def test_imported_paddle_model_keeps_its_files_when_not_to_be_cleaned(tiny_paddle, run_native, tmp_path):
+    outcome = run_native(IMPORT, source={"path": tiny_paddle, "clean": False}, models=tmp_path)
+    model = Model.open(tmp_path / outcome.value["digest"])
+    for ending in ("pdmodel", "pdiparams"):
+        assert file_digest(model.folder / f"model.{ending}") == file_digest(tiny_paddle / f"tiny.{ending}")
+    assert "clean_up" not in model.manifest.facts
+
+
+def test_imported_model_says_what_was_cleaned_when_it_was(imported):
+    assert imported["tiny"].manifest.facts["clean_up"]["applied"] == {
+        "fold_batch_norm": 2,
+        "fold_bias": 1,
+        "remove_dead": 1,
+    }
+    assert imported["tiny"].manifest.facts["clean_up"]["largest_difference"] < 1e-5
+    assert imported["strange"].manifest.facts["clean_up"] == {"applied": {}, "largest_difference": 0.0}
 
 
 def test_imported_onnx_model_keeps_its_names_when_x2paddle_changes_them(imported, tiny_onnx):

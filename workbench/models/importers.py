@@ -1,4 +1,4 @@
-"""Bringing a model in: a Paddle inference model as it is, an ONNX model through x2paddle."""
+"""Bringing a model in: a Paddle inference model, or an ONNX model through x2paddle, and its clean-up."""
 
 import contextlib
 import math
@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workbench.compatibility import convert_onnx_to_paddle, count_gflops, import_paddle
 from workbench.errors import InputError
 from workbench.experiment import ModelSource
 from workbench.machine import package_version
+from workbench.models.cleanup.clean_up import CleanUp, clean_up
 from workbench.models.model import Format, Manifest, Model, TensorSpec
 from workbench.models.sample import build_sample
 from workbench.worker import Channel
@@ -70,7 +72,10 @@ def import_job(channel: Channel, *, source: dict[str, Any], models: str) -> dict
             files = find_paddle_files(Path(str(given.path)), given.params)
             shutil.copyfile(files.model, draft.folder / "model.pdmodel")
             shutil.copyfile(files.params, draft.folder / "model.pdiparams")
-        draft.manifest = _manifest(given, folder=draft.folder, names=names)
+        prefix = draft.folder / "model"
+        _check_weights(given, prefix)
+        cleaned = clean_up(prefix) if given.clean else None
+        draft.manifest = _manifest(given, prefix, names=names, cleaned=cleaned)
     assert draft.model is not None
     return {"digest": draft.model.digest}
 
@@ -78,8 +83,6 @@ def import_job(channel: Channel, *, source: dict[str, Any], models: str) -> dict
 def _convert_onnx(source: ModelSource, scratch: Path, *, folder: Path) -> dict[str, str]:
     """Convert an ONNX file; returns ONNX input and output names -> their names in the Paddle program, in order."""
     import onnx
-
-    from workbench.compatibility import convert_onnx_to_paddle
 
     assert source.path is not None
     try:
@@ -107,19 +110,10 @@ def _convert_onnx(source: ModelSource, scratch: Path, *, folder: Path) -> dict[s
     return {name: "input" for name in inputs} | {value.name: "output" for value in graph.output}
 
 
-def _manifest(source: ModelSource, *, folder: Path, names: dict[str, str]) -> Manifest:
-    """Open what was imported in Paddle and describe it. `names`: the source's own input and output names, if others."""
-    from workbench.compatibility import import_paddle
-
+def _manifest(source: ModelSource, prefix: Path, *, names: dict[str, str], cleaned: CleanUp | None) -> Manifest:
+    """Describe what was imported. `names`: the source's own input and output names, if others."""
     paddle = import_paddle()
-    paddle.enable_static()
-    prefix = folder / "model"
-    scope = paddle.static.Scope()
-    with paddle.static.scope_guard(scope), _readable(source):
-        program, feeds, fetches = paddle.static.load_inference_model(
-            str(prefix), paddle.static.Executor(paddle.CPUPlace())
-        )
-    _check_weights(source, program, scope)
+    program, feeds, fetches, _ = _load(source, prefix)
     inputs = _specs(paddle, [program.global_block().var(name) for name in feeds])
     outputs = _specs(paddle, fetches)
     renamed_inputs = [name for name, role in names.items() if role == "input"]
@@ -137,7 +131,7 @@ def _manifest(source: ModelSource, *, folder: Path, names: dict[str, str]) -> Ma
         inputs=tuple(inputs),
         outputs=tuple(outputs),
         tensor_map=tensor_map,
-        facts=_facts(program),
+        facts=_facts(program) | ({"clean_up": cleaned.facts()} if cleaned else {}),
         versions={name: package_version(name) or "" for name in ("paddlepaddle", "x2paddle")},
     )
 
@@ -153,8 +147,21 @@ def _readable(source: ModelSource) -> Any:
         ) from error
 
 
-def _check_weights(source: ModelSource, program: Any, scope: Any) -> None:
+def _load(source: ModelSource, prefix: Path) -> tuple[Any, list[str], list[Any], Any]:
+    """The program, the names of its inputs, its outputs, and the scope with its weights."""
+    paddle = import_paddle()
+    paddle.enable_static()
+    scope = paddle.static.Scope()
+    with paddle.static.scope_guard(scope), _readable(source):
+        program, feeds, fetches = paddle.static.load_inference_model(
+            str(prefix), paddle.static.Executor(paddle.CPUPlace())
+        )
+    return program, feeds, fetches, scope
+
+
+def _check_weights(source: ModelSource, prefix: Path) -> None:
     """Refuse the weights of another network: Paddle takes them in file order, whatever their shapes."""
+    program, _, _, scope = _load(source, prefix)
     for variable in _parameters(program):
         loaded = scope.find_var(variable.name).get_tensor().shape()
         if math.prod(loaded) != math.prod(variable.shape):
@@ -182,7 +189,5 @@ def _rename(specs: list[TensorSpec], names: list[str]) -> list[TensorSpec]:
 
 def _facts(program: Any) -> dict[str, Any]:
     """Parameters in millions, and GFLOPs of one sample (multiply-adds of convolutions and matrix products)."""
-    from workbench.compatibility import count_gflops
-
     parameters = sum(math.prod(v.shape) for v in _parameters(program))
     return {"params_m": round(parameters / 1e6, 4), "gflops": count_gflops(program)}

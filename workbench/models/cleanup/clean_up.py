@@ -1,0 +1,99 @@
+"""Rewriting what importers leave behind, exactly, and proving that the network still computes the same."""
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workbench.models.cleanup.fold_batch_norm import fold_batch_norm
+from workbench.models.cleanup.fold_bias import fold_bias
+from workbench.models.cleanup.fold_constants import fold_constants
+from workbench.models.cleanup.program_graph import ProgramGraph
+from workbench.models.cleanup.random_run import largest_difference, run, run_on_random_inputs
+from workbench.models.cleanup.remove_dead import remove_dead
+from workbench.models.cleanup.remove_identities import remove_identities
+
+logger = logging.getLogger(__name__)
+
+TOLERANCE = 1e-5
+"""Largest difference of an output from before, relative to its largest value."""
+
+REWRITES: Mapping[str, Callable[[ProgramGraph], int]] = {
+    "remove_identities": remove_identities,
+    "fold_bias": fold_bias,
+    "fold_constants": fold_constants,
+    "fold_batch_norm": fold_batch_norm,
+    "remove_dead": remove_dead,
+}
+"""In this order: a bias is found as a reshaped weight before constants are folded, a batch normalization behind its bias."""
+
+FOREIGN = ("quantize_linear", "dequantize_linear", "fake_")
+"""Starts of the names of the operators of an already quantized program."""
+
+
+@dataclass(frozen=True)
+class CleanUp:
+    """What was rewritten: how often each rewrite found its pattern, or why the program was left as it was."""
+
+    applied: dict[str, int] = field(default_factory=dict)
+    largest_difference: float = 0.0
+    refused: str = ""
+
+    def facts(self) -> dict[str, Any]:
+        """For the manifest."""
+        if self.refused:
+            return {"refused": self.refused}
+        return {"applied": self.applied, "largest_difference": self.largest_difference}
+
+
+def clean_up(prefix: Path, *, rewrites: Mapping[str, Callable[[ProgramGraph], int]] = REWRITES) -> CleanUp:
+    """Rewrite the program at `prefix` (+ .pdmodel, .pdiparams) in place, if the result computes the same on random input.
+
+    Inputs and outputs keep their names, order and dynamic axes. Whatever goes wrong, the program is kept as it was.
+    """
+    done = _attempt(prefix, rewrites)
+    if done.refused:
+        logger.warning("clean-up: %s is left as it was: %s", prefix, done.refused)
+    else:
+        logger.info("clean-up: %s, largest difference %.1e", done.applied, done.largest_difference)
+    return done
+
+
+def _attempt(prefix: Path, rewrites: Mapping[str, Callable[[ProgramGraph], int]]) -> CleanUp:
+    with tempfile.TemporaryDirectory() as scratch:
+        cleaned = Path(scratch) / prefix.name
+        try:
+            graph = ProgramGraph.load(prefix)
+            if reason := _reason_to_leave(graph):
+                return CleanUp(refused=reason)
+            applied = {name: count for name, rewrite in rewrites.items() if (count := rewrite(graph))}
+            if not applied:
+                return CleanUp()
+            graph.save(cleaned)
+            if (reference := run_on_random_inputs(prefix)) is None:
+                return CleanUp(refused="it runs on none of the random inputs that were tried, so nothing can be proved")
+            difference = largest_difference(reference[1], run(cleaned, reference[0]))
+        except Exception as error:
+            logger.exception("clean-up failed")
+            return CleanUp(refused=_one_line(error))
+        if not difference <= TOLERANCE:
+            return CleanUp(refused=f"outputs differed by {difference:.1e} of their largest value after {applied}")
+        for ending in (".pdmodel", ".pdiparams"):
+            shutil.move(cleaned.with_suffix(ending), prefix.with_suffix(ending))
+    return CleanUp(applied, difference)
+
+
+def _reason_to_leave(graph: ProgramGraph) -> str:
+    if len(graph.program.blocks) > 1:
+        return "it has control flow (several blocks)"
+    if quantized := [op.type for op in graph.ops if op.type.startswith(FOREIGN)]:
+        return f"it is already quantized ({quantized[0]})"
+    return ""
+
+
+def _one_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[-1] if lines else ''}"[:200]
