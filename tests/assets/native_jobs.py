@@ -3,9 +3,12 @@
 Workers find this file through PYTHONPATH (fixture `native_jobs`).
 """
 
+import os
+import tempfile
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,7 @@ from workbench.backends.registry import BACKENDS
 from workbench.models.importers import import_job
 from workbench.models.model import Model
 from workbench.quant.static import quantize_job
+from workbench.tasks.loader import load_task
 from workbench.worker import Channel
 
 
@@ -34,9 +38,49 @@ def quantize_many(channel: Channel, *, cases: dict[str, dict[str, Any]], models:
 
     def run(name: str, case: dict[str, Any]) -> str:
         channel.progress(0, 0, name)
-        return str(quantize_job(channel, variant=name, models=models, **case)["digest"])
+        with TemporaryDirectory() as scratch:
+            statistics = str(Path(scratch) / "statistics.npz")
+            return str(quantize_job(channel, variant=name, statistics=statistics, models=models, **case)["digest"])
 
     return {name: outcome(lambda name=name, case=case: run(name, case)) for name, case in cases.items()}
+
+
+def paddleslim_ranges(
+    channel: Channel, *, model: str, task: dict[str, Any], algorithms: list[str]
+) -> dict[str, dict[str, float]]:
+    """The thresholds that PaddleSlim's own quantization of a Model comes to, by algorithm and tensor."""
+    from workbench.compatibility import import_paddle, import_paddleslim_quant
+
+    paddle, quant, source = import_paddle(), import_paddleslim_quant(), Model.open(Path(model))
+    paddle.enable_static()
+    executor = paddle.static.Executor(paddle.CPUPlace())
+    loaded = load_task(task)
+    batches = [loaded.preprocess(sample.decode())[0] for sample in loaded.calibration()]
+    found = {}
+    for algorithm in algorithms:
+        with paddle.static.scope_guard(paddle.static.Scope()), TemporaryDirectory() as folder:
+            quant.quant_post_static(
+                executor=executor, model_dir=str(source.folder), quantize_model_path=folder, data_loader=lambda: iter(batches),
+                model_filename="model.pdmodel", params_filename="model.pdiparams", batch_nums=len(batches),
+                scope=paddle.static.global_scope(), algo=algorithm, hist_percent=0.99999, onnx_format=True,
+                save_model_filename="model.pdmodel", save_params_filename="model.pdiparams",
+            )  # fmt: skip
+            found[algorithm] = _activation_ranges(paddle, folder)
+    return found
+
+
+def _activation_ranges(paddle: Any, folder: str) -> dict[str, float]:
+    """Tensor -> absmax of the quantize_linear operators around activations."""
+    executor, scope = paddle.static.Executor(paddle.CPUPlace()), paddle.static.Scope()
+    with paddle.static.scope_guard(scope):
+        program, _, _ = paddle.static.load_inference_model(f"{folder}/model", executor)
+    block = program.global_block()
+    pairs = [(op.input("X")[0], op.input("Scale")[0]) for op in block.ops if op.type == "quantize_linear"]
+    return {
+        tensor: float(np.ravel(np.array(scope.find_var(scale).get_tensor()))[0])
+        for tensor, scale in pairs
+        if not block.var(tensor).persistable
+    }
 
 
 def run_session(
@@ -68,6 +112,24 @@ def keep_outputs(channel: Channel, *, backend: str, model: str, inputs: str) -> 
         before = first.tolist()
         (second,) = session.run({name: values[1:2]}).values()
         return {"first_as_it_was": before, "first_after_the_second": first.tolist(), "second": second.tolist()}
+
+
+def describe_between_runs(channel: Channel, *, backend: str, model: str, inputs: str) -> dict[str, Any]:
+    """The outputs of a run before and after the session was described, and what else was printed meanwhile."""
+    with np.load(inputs, allow_pickle=False) as arrays:
+        values = dict(arrays)
+    kept_output = os.dup(1)
+    with tempfile.TemporaryFile() as file, BACKENDS[backend].open(Model.open(Path(model)), Settings()) as session:
+        (before,) = session.run(values).values()
+        os.dup2(file.fileno(), 1)
+        os.write(1, b"kept\n")
+        described = session.describe()
+        os.dup2(kept_output, 1)
+        file.seek(0)
+        printed = file.read().decode()
+        (after,) = session.run(values).values()
+    assert described["operators"]
+    return {"before": before.tolist(), "after": after.tolist(), "printed": printed}
 
 
 def run_onnx_file(channel: Channel, *, path: str, inputs: str) -> dict[str, Any]:

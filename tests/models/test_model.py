@@ -8,8 +8,13 @@ import pytest
 from workbench.errors import InputError
 from workbench.files import file_digest
 from workbench.models.model import MANIFEST, Format, Manifest, Model, TensorSpec, copy_files
+from workbench.models.scales import ActivationRange, Scales
 
 IMAGE = TensorSpec(name="image", dtype="float32", shape=(-1, 3, 8, 8))
+SCALES = Scales(
+    activations={"image": ActivationRange(minimum=-0.5, maximum=1.5, absmax=1.4)},
+    kept_in_float={"onnxruntime": {"image": "it is the worst"}},
+)
 SCORES = TensorSpec(name="scores", dtype="float32", shape=(-1, 10))
 FILES = {"model.onnx": b"network", "extra/labels.txt": b"cat\ndog\n"}
 
@@ -63,7 +68,7 @@ def test_build_refuses_when_the_manifest_is_forgotten(tmp_path):
 
 
 def test_open_gives_the_same_model_when_it_was_built(tmp_path):
-    built = build(tmp_path, method="static", variant="hist", scales={"image": {"max": 1.5}}, parent="p")
+    built = build(tmp_path, method="static", variant="hist", scales=SCALES, parent="p")
     opened = Model.open(built.folder, verify=True)
     assert opened.manifest == built.manifest
     assert opened.digest == built.digest
@@ -77,6 +82,7 @@ def test_open_gives_the_same_model_when_it_was_built(tmp_path):
         {"precision": "int8"},
         {"method": "static"},
         {"variant": "hist"},
+        {"scales": SCALES},
         {"inputs": (IMAGE, IMAGE)},
         {"files": {"model.onnx": b"Network"}},
         {"files": {"renamed.onnx": b"network"}},
@@ -164,3 +170,19 @@ def test_copy_files_takes_all_but_the_manifest_when_copying(tmp_path):
 def test_tensor_spec_reads_well_when_an_axis_is_dynamic():
     assert str(IMAGE) == "image float32 Nx3x8x8"
     assert str(TensorSpec(name="n", dtype="int64", shape=())) == "n int64 "
+
+
+def test_scales_name_what_stays_in_float_when_a_backend_asks():
+    scales = Scales(kept_in_float={"onnxruntime": {"image": "worst"}, "all": {"conv.w": "skip_tensors"}})
+    assert scales.in_float("onnxruntime") == {"image", "conv.w"}
+    assert scales.in_float("openvino") == {"conv.w"}
+
+
+def test_float_twin_is_the_model_beside_it_when_the_manifest_names_one(tmp_path):
+    twin = build(tmp_path)
+    assert build(tmp_path, precision="int8", float_twin=twin.digest).float_twin.digest == twin.digest
+
+
+def test_float_twin_is_refused_when_there_is_none(tmp_path):
+    with pytest.raises(InputError, match="names no float twin"):
+        _ = build(tmp_path).float_twin

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workbench.errors import InputError
 from workbench.files import content_hash, file_digest, write_json
+from workbench.models.scales import Scales
 
 MANIFEST = "manifest.json"
 MEGABYTE = 1e6
@@ -82,9 +83,7 @@ class Manifest(BaseModel):
     tensor_map: dict[str, str] = Field(
         default_factory=dict, description="source name -> name here, where a step renamed tensors"
     )
-    scales: dict[str, Any] = Field(
-        default_factory=dict, description="activation range per tensor and weight range per channel"
-    )
+    scales: Scales = Field(default_factory=Scales, description="ranges of a quantized network's tensors")
     facts: dict[str, Any] = Field(default_factory=dict, description="parameters, GFLOPs, seconds it took, and the like")
     versions: dict[str, str] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict, description="sha256 of every file")
@@ -128,11 +127,30 @@ class Model:
 
     @property
     def digest(self) -> str:
-        """Names the Model by its content: files, inputs, outputs and how it is to be run."""
-        kept = self.manifest.model_dump(
-            mode="json", include={"name", "format", "precision", "method", "variant", "inputs", "outputs", "files"}
-        )
-        return content_hash(kept)
+        """Names the Model by its content: files, inputs, outputs, scales and how it is to be run."""
+        kept = {
+            "name",
+            "format",
+            "precision",
+            "method",
+            "variant",
+            "inputs",
+            "outputs",
+            "files",
+            "scales",
+            "float_twin",
+        }
+        return content_hash(self.manifest.model_dump(mode="json", include=kept))
+
+    @property
+    def float_twin(self) -> "Model":
+        """The float network with this quantized Model's weights, which lies beside it.
+
+        Raises InputError when the Model names none (it was quantized elsewhere) or when its folder is gone.
+        """
+        if not self.manifest.float_twin:
+            raise InputError(f"model {self.label}: it names no float twin; quantize it with the workbench")
+        return Model.open(self.folder.parent / self.manifest.float_twin)
 
     @property
     def label(self) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from workbench.errors import WorkbenchError
 from workbench.experiment import Quantization
-from workbench.files import file_digest
+from workbench.files import content_hash, file_digest
 from workbench.models.importers import source_files
 from workbench.models.model import Model
 from workbench.models.sample import SAMPLES, data_folder
@@ -73,12 +73,15 @@ def _import(experiment: Experiment) -> Model:
 
 def _quantize(experiment: Experiment, source: Model, entry: Quantization, task_digest: str) -> dict[str, Any]:
     method = METHODS[entry.method]
-    options = method.parse(entry.options).model_dump(mode="json")
+    parsed = method.parse(entry.options)
+    options = parsed.model_dump(mode="json")
+    statistics = content_hash([source.digest, task_digest, parsed.statistics_identity(), versions("paddlepaddle")])
     arguments = {
         "model": str(source.folder),
         "task": experiment.task,
         "options": options,
         "variant": variant_of(entry),
+        "statistics": str(experiment.run.path / "statistics" / f"{statistics}.npz"),
         "models": str(experiment.run.models),
     }
     identity = [
@@ -86,7 +89,7 @@ def _quantize(experiment: Experiment, source: Model, entry: Quantization, task_d
         task_digest,
         options,
         variant_of(entry),
-        versions("paddlepaddle", "paddleslim"),
+        versions("quant-workbench", "paddlepaddle", "paddleslim"),
     ]
     record = experiment.job(Stage.QUANTIZE, model_key(entry), method.job, arguments, identity=identity)
     value = record["value"] or {"digest": "", "seconds": None}

@@ -14,12 +14,17 @@ class MethodOptions(BaseModel):
         """A short text that tells two models of one method apart in a table."""
         return ""
 
+    def statistics_identity(self) -> list[Any]:
+        """What the statistics of the activations depend on, besides model and data: models equal in this share them."""
+        return []
+
 
 class Method:
     """A registry row: name, options and the job that a worker runs.
 
-    The job is called as `job(channel, model=folder, task=..., options={...}, models=folder)` and returns the digest of
-    the Model it made below `models`.
+    The job is called as `job(channel, model=folder, task=..., options={...}, variant=..., statistics=file, models=folder)`
+    and returns the digest of the Model it made below `models`, and the seconds it took. `statistics` is where calibration
+    leaves what it saw for other models.
     """
 
     def __init__(self, name: str, *, title: str, options: type[MethodOptions], job: str) -> None:

@@ -1,0 +1,142 @@
+"""Running a float Paddle program over the calibration data, once, and keeping statistics of every float activation."""
+
+import math
+import resource
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench.compatibility import import_paddle
+from workbench.errors import InputError
+from workbench.models.model import Model, matching_inputs
+from workbench.quant.statistics import Statistics, load_statistics, save_statistics
+from workbench.tasks.loader import load_task
+from workbench.worker import Channel
+
+if TYPE_CHECKING:
+    from workbench.tasks.base import Inputs, Sample, Task
+
+KILOBYTES_PER_MB = 1e3
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The statistics of a program's float activations, by variable name."""
+
+    rows: dict[str, int]
+    statistics: Statistics
+    facts: dict[str, float]
+
+    @classmethod
+    def load(cls, path: Path) -> "Calibration":
+        """What `calibrate` wrote."""
+        names, statistics, facts = load_statistics(path)
+        return cls({name: row for row, name in enumerate(names)}, statistics, facts)
+
+
+def calibrate(channel: Channel, source: Model, task: dict[str, Any], *, path: Path, batch_size: int, batches: int | None) -> Calibration:  # fmt: skip
+    """Statistics over the task's calibration samples, from `path` when they are there, otherwise measured and kept there.
+
+    `batches`: how many to use at most; None is all. One batch is in memory at a time, however many there are. The facts
+    say how many samples there were, the seconds, and by how many MB the process grew. Raises InputError for bad data.
+    """
+    if not path.is_file():
+        start = time.perf_counter()
+        feeds = Feeds(source, load_task(task), batch_size=batch_size, batches=batches, channel=channel)
+        names, statistics, grown = _measure(source, feeds)
+        facts = {"samples": feeds.samples, "calibrate_s": time.perf_counter() - start, "calibrate_mb": grown}
+        save_statistics(statistics, path, names=names, facts=facts)
+    return Calibration.load(path)
+
+
+def _measure(source: Model, feeds: "Feeds") -> tuple[list[str], Statistics, float]:
+    paddle = import_paddle()
+    paddle.enable_static()
+    executor = paddle.static.Executor(paddle.CPUPlace())
+    scope = paddle.static.Scope()
+    with paddle.static.scope_guard(scope):
+        program, feed_names, fetches = paddle.static.load_inference_model(str(source.paddle_prefix), executor)
+        names = float_activations(paddle, program)
+        for name in names:
+            program.global_block().var(name).persistable = True  # or the executor would free it
+        statistics = Statistics.empty(len(names))
+        before = _peak_mb()
+        for values in feeds:
+            executor.run(
+                program, feed=dict(zip(feed_names, values, strict=True)), fetch_list=fetches, return_numpy=False
+            )
+            statistics.add([_value(scope, name) for name in names])
+    return names, statistics, _peak_mb() - before
+
+
+def float_activations(paddle: Any, program: Any) -> list[str]:
+    """The float32 variables that operators make or the caller feeds, in the order in which they are made.
+
+    Without the sums to which a bias is still to be added: every backend adds it in the same kernel.
+    """
+    block = program.global_block()
+    made = dict.fromkeys(name for op in block.ops if op.type != "fetch" for name in op.output_arg_names)
+    unfinished = {
+        op.input("X")[0] for op in block.ops if op.type == "elementwise_add" and _is_bias(block.var(op.input("Y")[0]))
+    }
+    readers = Counter(name for op in block.ops for name in op.input_arg_names)
+    variables = [block.var(n) for n in made if block.has_var(n) and not (n in unfinished and readers[n] == 1)]
+    float32 = (paddle.float32, paddle.base.core.VarDesc.VarType.FP32)
+    lod_tensor = paddle.base.core.VarDesc.VarType.LOD_TENSOR
+    return [v.name for v in variables if not v.persistable and v.type == lod_tensor and v.dtype in float32]
+
+
+def _is_bias(variable: Any) -> bool:
+    return bool(variable.persistable and len(variable.shape) == 1)
+
+
+def _value(scope: Any, name: str) -> Any:
+    variable = scope.find_var(name)
+    tensor = variable.get_tensor() if variable is not None else None
+    return np.asarray(tensor) if tensor is not None and tensor._is_initialized() else None
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KILOBYTES_PER_MB
+
+
+class Feeds:
+    """The calibration batches: iterating preprocesses and stacks them, one at a time."""
+
+    def __init__(self, model: Model, task: "Task", *, batch_size: int, batches: int | None, channel: Channel) -> None:
+        self._task = task
+        self._model = model
+        self._size = batch_size
+        found = list(task.calibration())
+        if not found:
+            raise InputError("task: its calibration set is empty; give it images")
+        self._samples = found[: batch_size * (batches or math.ceil(len(found) / batch_size))]
+        self._channel = channel
+
+    @property
+    def samples(self) -> int:
+        """How many samples are used."""
+        return len(self._samples)
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        for first in range(0, len(self._samples), self._size):
+            batch = self._samples[first : first + self._size]
+            yield self._stack(batch)
+            self._channel.progress(first + len(batch), len(self._samples), "calibration")
+
+    def _stack(self, samples: "list[Sample]") -> list[Any]:
+        prepared: list[Inputs] = [self._task.preprocess(sample.decode())[0] for sample in samples]
+        stacked = {name: np.concatenate([inputs[name] for inputs in prepared]) for name in prepared[0]}
+        values = matching_inputs(self._model.manifest.inputs, stacked)
+        for spec, value in zip(self._model.manifest.inputs, values, strict=True):
+            if np.issubdtype(value.dtype, np.floating) and not np.isfinite(value).all():
+                keys = ", ".join(sample.key for sample in samples)
+                raise InputError(
+                    f"input {spec.name!r}: not all values of calibration sample {keys} are finite; mend the task's preprocess"
+                )
+        return values

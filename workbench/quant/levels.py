@@ -1,0 +1,5 @@
+"""The integer levels of INT8 quantization."""
+
+LEVELS = 127  # symmetric int8: -128..127 steps of absmax / 127
+STEPS = 255  # asymmetric uint8: (maximum - minimum) / 255
+SMALLEST = 1e-8  # PaddleSlim's stand-in for the range of a tensor that is zero throughout
