@@ -93,6 +93,18 @@ def test_describe_counts_int8_operators_when_the_model_is_quantized(sessions):
     assert described["providers"] == ["CPUExecutionProvider"]
     assert 0.5 <= described["int8_share"] <= 1
     assert described["operators"]["QLinearConv"] >= 2
+    assert 0 < described["int8_time_share"] < 1
+
+
+def test_describe_says_the_same_without_time_when_nothing_was_run(models, sessions, run_native, tmp_path):
+    described = run_native(
+        "run_session", backend=BACKEND, model=models["int8"].folder, inputs={}, settings={"precision": "int8"},
+        folder=tmp_path,
+    ).value["describe"]  # fmt: skip
+    profiled = sessions["int8"]["describe"]
+    assert described["int8_time_share"] is None
+    for fact in ("operators", "int8_share", "matrix_operators", "float_operators", "float_names"):
+        assert described[fact] == profiled[fact], fact
 
 
 def test_describe_counts_no_int8_operators_when_none_runs_in_int8(sessions):

@@ -79,9 +79,35 @@ def test_run_refuses_inputs_when_they_are_not_the_models(sessions, name, said):
     assert said in found["reason"]
 
 
-def test_describe_names_engine_and_precision_when_asked(sessions):
-    assert sessions["int8"]["describe"]["engine"] == "Paddle Inference (oneDNN)"
-    assert sessions["int8"]["describe"]["precision"] == "int8"
+def test_describe_tells_the_share_in_int8_when_the_model_is_quantized(sessions):
+    described = sessions["int8"]["describe"]
+    assert (described["engine"], described["precision"]) == ("Paddle Inference (oneDNN)", "int8")
+    assert 0.5 <= described["int8_share"] <= 1
+    assert 0 < described["int8_time_share"] < 1
+    assert described["operators"]["convolution"] >= 2
+
+
+def test_describe_counts_no_int8_when_the_model_is_float(sessions):
+    described = sessions["fp32"]["describe"]
+    assert (described["int8_share"], described["int8_time_share"]) == (0, 0)
+    # Three convolutions and a linear layer, each of which oneDNN executes.
+    assert described["matrix_operators"] == {"fp32": 4}
+    assert "outside oneDNN" not in described["operators"]
+
+
+def test_describe_leaves_the_session_and_its_output_alone_when_asked(models, session_inputs, run_native):
+    found = run_native(
+        "describe_between_runs", backend=BACKEND, model=models["fp32"].folder, inputs=session_inputs["one"]
+    ).value
+    assert found["before"] == found["after"]
+    assert found["printed"] == "kept\n"
+
+
+def test_describe_knows_nothing_when_nothing_was_run(models, run_native, tmp_path):
+    described = run_native(
+        "run_session", backend=BACKEND, model=models["fp32"].folder, settings={}, inputs={}, folder=tmp_path
+    ).value["describe"]
+    assert (described["int8_share"], described["int8_time_share"], described["operators"]) == (None, None, {})
 
 
 def test_open_is_unsupported_when_the_batch_is_fixed_at_another(imported, run_native, tmp_path):
@@ -104,4 +130,5 @@ def test_bf16_outputs_are_close_when_the_cpu_has_it(models, session_inputs, sess
         inputs={"one": session_inputs["one"]}, folder=tmp_path,
     )  # fmt: skip
     assert outcome.status == "ok", outcome.reason
+    assert set(outcome.value["describe"]["matrix_operators"]) == {"bf16"}
     assert sqnr(outputs(sessions["fp32"]), outputs(outcome.value)) > 20

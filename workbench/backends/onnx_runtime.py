@@ -1,10 +1,7 @@
 """ONNX Runtime: its own kernels on CPU (FP32, INT8 from Q/DQ pairs); the CUDA and TensorRT providers on GPU."""
 
-import tempfile
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, ClassVar
 
 from numpy.typing import NDArray
@@ -12,20 +9,11 @@ from pydantic import Field
 
 from workbench.backends.base import Availability, Backend, BackendOptions, Session, Settings, missing, model_path
 from workbench.backends.gpu import gpu_availability
+from workbench.backends.int8_proof import int8_facts
+from workbench.backends.onnx_runtime_profile import optimized, profiled
 from workbench.machine import package_version
 from workbench.models.model import Format, Model
 from workbench.records import Device, Precision
-
-MATRIX_OPERATORS = {"Conv", "ConvTranspose", "MatMul", "Gemm", "FusedConv", "FusedMatMul", "FusedGemm"}
-INT8_OPERATORS = {
-    "QLinearConv",
-    "QLinearMatMul",
-    "QGemm",
-    "ConvInteger",
-    "MatMulInteger",
-    "MatMulIntegerToFloat",
-    "DynamicQuantizeMatMul",
-}
 
 
 class GraphOptimization(StrEnum):
@@ -95,32 +83,25 @@ class OnnxRuntimeSession(Session):
         self._out = [value.name for value in self._session.get_outputs()]
 
     def describe(self) -> dict[str, Any]:
-        """Providers, and the operators of the graph as ONNX Runtime rewrote it."""
-        import onnx
-
-        with tempfile.TemporaryDirectory() as scratch:
-            optimized = Path(scratch) / "optimized.onnx"
-            self._create(optimized)
-            counts = Counter(node.op_type for node in onnx.load(str(optimized)).graph.node)
-        quantized = sum(counts[kind] for kind in INT8_OPERATORS)
-        matrix = quantized + sum(counts[kind] for kind in MATRIX_OPERATORS)
+        """Providers, and the operators of the graph as ONNX Runtime rewrote it, timed with the last run's inputs."""
+        if self._last_values is None:
+            operators, run_ms = optimized(self._create), None
+        else:
+            operators, run_ms = profiled(self._create, dict(zip(self._in, self._last_values, strict=True)))
         return {
             "engine": "ONNX Runtime",
             "providers": self._session.get_providers(),
-            "operators": dict(counts.most_common()),
-            "int8_share": quantized / matrix if matrix else None,
+            **int8_facts(operators, run_ms=run_ms),
         }
 
-    def _create(self, optimized: Path | None = None) -> Any:
+    def _create(self, options: Any = None) -> Any:
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
+        options = options or onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.settings.threads
         options.inter_op_num_threads = 1
         options.graph_optimization_level = _level(onnxruntime, OnnxRuntimeOptions(**self.settings.options))
         options.log_severity_level = 3
-        if optimized is not None:
-            options.optimized_model_filepath = str(optimized)
         return onnxruntime.InferenceSession(self._path, options, providers=["CPUExecutionProvider"])
 
     def _run(self, values: list[NDArray[Any]]) -> Sequence[NDArray[Any]]:

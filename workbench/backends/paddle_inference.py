@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from workbench.backends.base import Availability, Backend, Session, Settings, missing, model_path
 from workbench.backends.gpu import gpu_availability
+from workbench.backends.int8_proof import int8_facts
+from workbench.backends.onednn_trace import trace
 from workbench.compatibility import import_paddle
 from workbench.machine import package_version
 from workbench.models.model import Format, Model
@@ -54,13 +56,20 @@ class PaddleSession(Session):
         import_paddle()
         from paddle import inference
 
+        self._program = model.folder / "model.pdmodel"
         self._predictor = inference.create_predictor(_config(inference, model, settings))
         self._in = [self._predictor.get_input_handle(name) for name in self._predictor.get_input_names()]
         self._out = [self._predictor.get_output_handle(name) for name in self._predictor.get_output_names()]
 
     def describe(self) -> dict[str, Any]:
-        """The engine and its precision."""
-        return {"engine": "Paddle Inference (oneDNN)", "precision": str(self.settings.precision)}
+        """The engine, its precision, and what oneDNN executes, once there was a run."""
+        traced = trace(self._predictor.run, self._program.read_bytes()) if self._last_values is not None else None
+        operators, run_ms = traced or ([], None)
+        return {
+            "engine": "Paddle Inference (oneDNN)",
+            "precision": str(self.settings.precision),
+            **int8_facts(operators, run_ms=run_ms),
+        }
 
     def _run(self, values: list[NDArray[Any]]) -> Sequence[NDArray[Any]]:
         for handle, value in zip(self._in, values, strict=True):
