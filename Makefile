@@ -2,12 +2,13 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-PIP_INSTALL := $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check --root-user-action=ignore --no-deps
+PIP_FLAGS := -qq --no-input --disable-pip-version-check --root-user-action=ignore --no-deps
+PIP_INSTALL := $(BIN)/python -m pip install $(PIP_FLAGS)
 COVERAGE := --cov --cov-fail-under=85
 NOTEBOOKS := $(wildcard notebooks/*.ipynb notebooks/*/*.ipynb)
 STRIP_FLAGS := --keep-id --extra-keys "metadata.papermill cell.metadata.papermill metadata.language_info.version"
 
-.PHONY: help demo test test-all bench lab lint lock clean
+.PHONY: help demo test test-all bench bench-cpu lab lint lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -26,6 +27,9 @@ bench: demo ## what `import workbench` and the timing harness cost
 	$(BIN)/python benchmarks/import_cost.py
 	$(BIN)/python benchmarks/harness_cost.py runs/demo
 
+bench-cpu: $(INSTALLED) .venv-bench/.installed ## INT8 on CPU against other tools, about 15 minutes (BENCH_FLAGS=--smoke: 1 minute)
+	$(BIN)/python -m benchmarks.cpu $(BENCH_FLAGS)
+
 lab: $(INSTALLED) ## open JupyterLab on notebooks/, for this machine only (LAB_FLAGS=... for more)
 	$(BIN)/jupyter-lab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks $(LAB_FLAGS)
 
@@ -35,14 +39,18 @@ lint: $(INSTALLED) ## check style, types, and that notebooks hold no outputs
 	$(BIN)/mypy workbench
 	$(if $(NOTEBOOKS),$(BIN)/nbstripout --verify $(STRIP_FLAGS) $(NOTEBOOKS))
 
-lock: $(INSTALLED) ## remake requirements/cpu.lock from pyproject.toml (UPGRADE=1 takes the newest versions)
+lock: $(INSTALLED) ## remake the locks from pyproject.toml and bench.in (UPGRADE=1 takes the newest versions)
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group build --override requirements/overrides.txt \
 	  --python-version 3.11 --python-platform x86_64-manylinux_2_28 --only-binary :all: --generate-hashes \
 	  --no-emit-package pip --no-emit-index-url --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) \
 	  --quiet --output-file requirements/cpu.lock
+	$(BIN)/uv pip compile requirements/bench.in --override requirements/overrides.txt \
+	  --python-version 3.11 --python-platform x86_64-manylinux_2_28 --only-binary :all: --generate-hashes \
+	  --no-emit-index-url --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) \
+	  --quiet --output-file requirements/bench.lock
 
-clean: ## remove .venv and the tools' caches; runs/ stays
-	rm -rf .venv build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+clean: ## remove .venv, .venv-bench and the tools' caches; runs/ stays
+	rm -rf .venv .venv-bench build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Two steps, each with a stamp touched last: a change of pyproject.toml alone does not download anything again, and what was
@@ -58,3 +66,10 @@ clean: ## remove .venv and the tools' caches; runs/ stays
 $(INSTALLED): .venv/.locked pyproject.toml
 	@$(PIP_INSTALL) --no-build-isolation -e .
 	@touch $@
+
+# The tools that bench-cpu compares with. Without them it still runs, and the rows that need them say why they are empty.
+.venv-bench/.installed: requirements/bench.lock
+	@echo "Setting up .venv-bench: about 1 minute and 0.8 GB, this once"
+	@"$(PYTHON)" -m venv --clear .venv-bench
+	@if .venv-bench/bin/python -m pip install $(PIP_FLAGS) --only-binary :all: --require-hashes -r requirements/bench.lock; \
+	then touch $@; else rm -rf .venv-bench; fi
