@@ -59,7 +59,6 @@ def test_imported_model_says_what_was_cleaned_when_it_was(imported):
     assert imported["tiny"].manifest.facts["clean_up"]["applied"] == {
         "fold_batch_norm": 2,
         "fold_bias": 1,
-        "remove_dead": 1,
     }
     assert imported["tiny"].manifest.facts["clean_up"]["largest_difference"] < 1e-5
     assert imported["strange"].manifest.facts["clean_up"] == {"applied": {}, "largest_difference": 0.0}

@@ -15,6 +15,7 @@ from workbench.models.cleanup.program_graph import ProgramGraph
 from workbench.models.cleanup.random_run import largest_difference, run, run_on_random_inputs
 from workbench.models.cleanup.remove_dead import remove_dead
 from workbench.models.cleanup.remove_identities import remove_identities
+from workbench.models.cleanup.unshuffle import unshuffle
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ REWRITES: Mapping[str, Callable[[ProgramGraph], int]] = {
     "fold_bias": fold_bias,
     "fold_constants": fold_constants,
     "fold_batch_norm": fold_batch_norm,
+    "unshuffle": unshuffle,
     "remove_dead": remove_dead,
 }
 """In this order: a bias is found as a reshaped weight before constants are folded, a batch normalization behind its bias."""
@@ -41,12 +43,14 @@ class CleanUp:
     applied: dict[str, int] = field(default_factory=dict)
     largest_difference: float = 0.0
     refused: str = ""
+    permuted: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         """For the manifest."""
         if self.refused:
             return {"refused": self.refused}
-        return {"applied": self.applied, "largest_difference": self.largest_difference}
+        found: dict[str, Any] = {"applied": self.applied, "largest_difference": self.largest_difference}
+        return found | ({"permuted": list(self.permuted)} if self.permuted else {})
 
 
 def clean_up(prefix: Path, *, rewrites: Mapping[str, Callable[[ProgramGraph], int]] = REWRITES) -> CleanUp:
@@ -83,7 +87,7 @@ def _attempt(prefix: Path, rewrites: Mapping[str, Callable[[ProgramGraph], int]]
             return CleanUp(refused=f"outputs differed by {difference:.1e} of their largest value after {applied}")
         for ending in (".pdmodel", ".pdiparams"):
             shutil.move(cleaned.with_suffix(ending), prefix.with_suffix(ending))
-    return CleanUp(applied, difference)
+    return CleanUp(applied, difference, permuted=tuple(sorted(graph.permuted)))
 
 
 def _reason_to_leave(graph: ProgramGraph) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.models.cleanup.operators import LAYOUTS, TRANSPOSED, is_convolution, is_product, result
+from workbench.models.cleanup.operators import LAYOUTS, TRANSPOSED, bias_of_add, is_convolution, is_product, result
 from workbench.models.cleanup.program_graph import ProgramGraph
 
 logger = logging.getLogger(__name__)
@@ -65,15 +65,14 @@ def _layer_before(graph: ProgramGraph, norm: Any) -> Layer | None:
     """The layer whose result only this normalization reads, directly or behind its bias."""
     name = str(norm.input("X")[0])
     op: Any = graph.producer(name)
-    add, bias = None, ""
-    if graph.only_reader(name) is None or op is None:
+    if op is None or graph.only_reader(name) is None:
         return None
-    if op.type == "elementwise_add" and op.attr("axis") in (1, 1 - len(graph.shape(name))):
-        add, bias = op, str(op.input("Y")[0])
-        before = str(op.input("X")[0])
-        if not (graph.is_weight(bias) and len(graph.shape(bias)) == 1 and graph.only_reader(bias) is add):
+    add, bias = (op, bias_of_add(graph, op)) if op.type == "elementwise_add" else (None, "")
+    if add is not None:
+        before = str(add.input("X")[0])
+        if not bias or graph.only_reader(bias) is not add or graph.only_reader(before) is not add:
             return None
-        op = graph.producer(before) if graph.only_reader(before) is add else None
+        op = graph.producer(before)
     if is_convolution(op):
         weight = str(op.input("Filter")[0])
     elif is_product(op) and len(graph.shape(name)) == 2:

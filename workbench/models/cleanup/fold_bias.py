@@ -5,6 +5,7 @@ from typing import Any
 
 from workbench.models.cleanup.operators import is_convolution, is_product, result
 from workbench.models.cleanup.program_graph import ProgramGraph
+from workbench.models.cleanup.remove_dead import remove_dead
 
 
 def fold_bias(graph: ProgramGraph) -> int:
@@ -13,7 +14,9 @@ def fold_bias(graph: ProgramGraph) -> int:
     Paddle's own layers and x2paddle write a convolution's bias as a weight reshaped to [1, C, 1, 1] in every run. Paddle
     Inference fuses the addition only when its Y is a 1-D weight and its axis 1 (matrix products: the last axis).
     """
-    return sum(_fold(graph, op) for op in graph.ops if op.type == "elementwise_add")
+    folded = sum(_fold(graph, op) for op in graph.ops if op.type == "elementwise_add")
+    remove_dead(graph)
+    return folded
 
 
 def _fold(graph: ProgramGraph, add: Any) -> bool:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from workbench.compatibility import import_paddle
 from workbench.models.cleanup.operators import PRODUCTS
 from workbench.models.cleanup.program_graph import ProgramGraph
+from workbench.models.cleanup.remove_dead import remove_dead
 
 LARGEST = 1_000_000
 """Elements of a constant beyond which it must not be larger than what it is computed from."""
@@ -25,10 +26,7 @@ STORABLE = frozenset({"float32", "float64", "int32", "int64", "bool"})
 
 
 def fold_constants(graph: ProgramGraph) -> int:
-    """Evaluate, with Paddle's own executor, what depends on weights and fixed shapes only, and store it; returns how many values.
-
-    The operators that computed them are left without readers, for `remove_dead`.
-    """
+    """Evaluate, with Paddle's own executor, what depends on weights and fixed shapes only, and store it; returns how many values."""
     shapes = _fixed_shapes(graph)
     for name, shape in shapes.items():
         _replace(graph, name, shape)
@@ -38,6 +36,7 @@ def fold_constants(graph: ProgramGraph) -> int:
     values = _evaluate(graph, constant, wanted) if wanted else {}
     for name, value in values.items():
         _replace(graph, name, value)
+    remove_dead(graph)
     return len(shapes) + len(values)
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from workbench.models.cleanup.program_graph import ProgramGraph
+
 CONVOLUTIONS = frozenset({"conv2d", "depthwise_conv2d"})
 TRANSPOSED = frozenset({"conv2d_transpose", "depthwise_conv2d_transpose"})
 PRODUCTS = frozenset({"mul", "matmul", "matmul_v2"})
@@ -12,6 +14,8 @@ ELEMENTWISE = frozenset(
         "elu", "clip", "scale",
     }
 )  # fmt: skip
+CHANNELWISE = ELEMENTWISE | {"pool2d", "bilinear_interp_v2", "nearest_interp_v2", "bicubic_interp_v2"}
+"""One input X, one output Out, and no channel touches another."""
 LAYOUTS = ("NCHW", "AnyLayout", "")
 
 
@@ -28,3 +32,12 @@ def is_product(op: Any) -> bool:
 def result(op: Any) -> str:
     """The output of a convolution, a matrix product or an element-wise operator."""
     return str(op.output("Output" if is_convolution(op) else "Out")[0])
+
+
+def bias_of_add(graph: ProgramGraph, op: Any) -> str:
+    """The 1-D weight that an operator adds along the channels (axis 1); "" for any other operator."""
+    if op is None or op.type != "elementwise_add":
+        return ""
+    bias, rank = str(op.input("Y")[0]), len(graph.shape(op.input("X")[0]))
+    along_channels = op.attr("axis") in (1, 1 - rank)
+    return bias if along_channels and graph.is_weight(bias) and len(graph.shape(bias)) == 1 else ""

@@ -25,6 +25,8 @@ class ProgramGraph:
         self.scope = scope
         self.feeds = feeds
         self.fetches = fetches
+        self.permuted: set[str] = set()
+        """Variables whose channels a rewrite put in another order."""
         self._block = program.global_block()
         self._write_once()
         self._producers: dict[str, Any] = {}
@@ -157,9 +159,13 @@ class ProgramGraph:
     def replace_reads(self, old: str, new: str) -> None:
         """Let everyone who reads `old` read `new`."""
         for op in self.readers(old):
-            self._disconnect(op)
-            op._rename_input(old, new)
-            self._connect(op)
+            self.rename_input(op, old, new)
+
+    def rename_input(self, op: Any, old: str, new: str) -> None:
+        """Let an operator read `new` where it reads `old`."""
+        self._disconnect(op)
+        op._rename_input(old, new)
+        self._connect(op)
 
     def _store(self, name: str, value: NDArray[Any]) -> None:
         tensor = self.scope.var(name).get_tensor()
