@@ -104,7 +104,8 @@ def _prepare(experiment: Experiment, cell: Cell, model: Model) -> dict[str, Any]
         return {"status": Status.OK, "reason": "", "value": {"digest": model.digest}}
     name = f"prepare-{cell.backend}-{cell.device}-{cell.model}"
     arguments = {"model": str(model.folder), "models": str(experiment.run.models)}
-    record = experiment.job(Stage.DEPLOY, name, function, arguments, identity=[model.digest, versions("paddle2onnx")])
+    identity = [model.digest, versions("quant-workbench", "paddle2onnx", "onnxruntime")]
+    record = experiment.job(Stage.DEPLOY, name, function, arguments, identity=identity)
     if record["status"] == Status.OK:
         Model.open(experiment.run.models / record["value"]["digest"], verify=True)
     return record

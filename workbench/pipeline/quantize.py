@@ -5,6 +5,7 @@ from typing import Any
 from workbench.errors import WorkbenchError
 from workbench.experiment import Quantization
 from workbench.files import content_hash, file_digest
+from workbench.machine import this_machine
 from workbench.models.importers import source_files
 from workbench.models.model import Model
 from workbench.models.sample import SAMPLES, data_folder
@@ -91,7 +92,9 @@ def _quantize(experiment: Experiment, source: Model, entry: Quantization, task_d
         variant_of(entry),
         versions("quant-workbench", "paddlepaddle", "paddleslim"),
     ]
-    record = experiment.job(Stage.QUANTIZE, model_key(entry), method.job, arguments, identity=identity)
+    record = experiment.job(
+        Stage.QUANTIZE, model_key(entry), method.job, arguments, identity=identity, threads=this_machine().cores
+    )
     value = record["value"] or {"digest": "", "seconds": None}
     if value["digest"]:
         Model.open(experiment.run.models / value["digest"], verify=True)
