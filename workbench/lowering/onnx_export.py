@@ -1,54 +1,89 @@
-"""Paddle Model -> ONNX through paddle2onnx; a quantized one comes out with QuantizeLinear/DequantizeLinear pairs."""
+"""Float Paddle Model -> ONNX: exported by paddle2onnx, then simplified; the graph on which INT8 is placed, too."""
 
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from workbench.errors import UnsupportedError
+from workbench.lowering.simplify import simplify
 from workbench.machine import package_version
 from workbench.models.model import Format, Manifest, Model
+from workbench.worker import Channel
+
+if TYPE_CHECKING:
+    import onnx
 
 OPSET = 17
 
 
-def export(source: Model, target: Path) -> None:
-    """Write a Paddle Model as an ONNX file and check what came out; raises UnsupportedError.
+def prepare_float_job(channel: Channel, *, model: str, models: str) -> dict[str, Any]:
+    """Worker job: export the float Paddle Model in folder `model`; returns the new Model's digest and the seconds.
 
-    paddle2onnx aborts the whole process on operators that it does not know: call this in a worker only.
+    Every backend that takes ONNX runs this graph, and its INT8 is placed on it.
     """
-    import paddle2onnx
-
-    paddle2onnx.export(
-        str(source.paddle_prefix.with_suffix(".pdmodel")),
-        str(source.paddle_prefix.with_suffix(".pdiparams")),
-        save_file=str(target),
-        opset_version=OPSET,
-        deploy_backend="onnxruntime",
-    )
-    _check(source, target)
+    start = time.perf_counter()
+    source = Model.open(Path(model))
+    made = land(export_float(source), source, Path(models), dialect="float")
+    return {"digest": made.digest, "seconds": time.perf_counter() - start}
 
 
-def exported_manifest(source: Model, *, dialect: str) -> Manifest:
-    """The manifest of a Model that was exported from `source`, in a backend's dialect."""
-    return source.manifest.model_copy(
-        update={
-            "format": Format.ONNX,
-            "parent": source.digest,
-            "options": {"opset": OPSET, "dialect": dialect},
-            "versions": {"paddle2onnx": package_version("paddle2onnx") or ""},
-        }
-    )
-
-
-def _check(source: Model, target: Path) -> None:
-    """What was exported must have the Model's inputs and outputs and, when it is quantized, Q/DQ pairs."""
+def land(
+    network: "onnx.ModelProto", source: Model, models: Path, *, dialect: str, facts: dict[str, Any] | None = None
+) -> Model:
+    """Write an ONNX network that was made of `source` as a Model below `models`."""
     import onnx
 
-    graph = onnx.load(str(target)).graph
-    counts = (len(graph.input), len(graph.output))
+    with Model.build(models) as draft:
+        onnx.save(network, str(draft.folder / "model.onnx"))
+        draft.manifest = exported_manifest(source, dialect=dialect, facts=facts)
+    assert draft.model is not None
+    return draft.model
+
+
+def export_float(source: Model) -> "onnx.ModelProto":
+    """The simplified ONNX network of a float Paddle Model; tensors that are left keep their Paddle names.
+
+    Raises UnsupportedError for a quantized Model and when inputs or outputs got lost. paddle2onnx aborts the whole process
+    on operators that it does not know: call this in a worker only.
+    """
+    if source.manifest.precision != "fp32":
+        raise UnsupportedError(f"model {source.label} is {source.manifest.precision}: only a float network is exported")
+    exported = simplify(_paddle2onnx(source))
+    counts = (len(exported.graph.input), len(exported.graph.output))
     wanted = (len(source.manifest.inputs), len(source.manifest.outputs))
     if counts != wanted:
         raise UnsupportedError(
             f"paddle2onnx wrote {counts[0]} inputs and {counts[1]} outputs where the model has {wanted[0]} and {wanted[1]}"
         )
-    kinds = {node.op_type for node in graph.node}
-    if source.manifest.precision == "int8" and "QuantizeLinear" not in kinds:
-        raise UnsupportedError("paddle2onnx dropped the quantization: no QuantizeLinear in the file that it wrote")
+    return exported
+
+
+def exported_manifest(source: Model, *, dialect: str, facts: dict[str, Any] | None = None) -> Manifest:
+    """The manifest of a Model that was exported from `source` in a backend's dialect, with what lowering found out."""
+    return source.manifest.model_copy(
+        update={
+            "format": Format.ONNX,
+            "parent": source.digest,
+            "options": {"opset": OPSET, "dialect": dialect},
+            "facts": source.manifest.facts | (facts or {}),
+            "versions": {name: package_version(name) or "" for name in ("paddle2onnx", "onnxruntime")},
+        }
+    )
+
+
+def _paddle2onnx(source: Model) -> "onnx.ModelProto":
+    import onnx
+    import paddle2onnx
+
+    return onnx.load_from_string(
+        paddle2onnx.export(
+            str(source.paddle_prefix.with_suffix(".pdmodel")),
+            str(source.paddle_prefix.with_suffix(".pdiparams")),
+            opset_version=OPSET,
+            deploy_backend="onnxruntime",
+            # Its own optimizer folds a bias into the convolution and leaves the result the name of the sum's *input*: a
+            # range would silently be taken for another tensor's.
+            enable_optimize=False,
+            verbose=False,
+        )
+    )

@@ -1,0 +1,32 @@
+"""What the preparing job of every dialect does."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import UnsupportedError
+from workbench.lowering.onnx_export import export_float, land, prepare_float_job
+from workbench.lowering.placement import facts, place
+from workbench.lowering.plan import Dialect
+from workbench.models.model import Model
+from workbench.worker import Channel
+
+
+def prepare(channel: Channel, model: str, models: str, *, dialect: Dialect) -> dict[str, Any]:
+    """Make the ONNX Model of the Paddle Model in folder `model`; returns its digest and the seconds it took.
+
+    A float Model becomes the same graph for every backend; a quantized one that graph with the dialect's Q/DQ pairs.
+    Raises UnsupportedError for a quantized Model without float twin or without ranges.
+    """
+    import onnx
+
+    source = Model.open(Path(model))
+    if source.manifest.precision == "fp32":
+        return prepare_float_job(channel, model=model, models=models)
+    start = time.perf_counter()
+    if not source.manifest.float_twin:
+        raise UnsupportedError(f"model {source.label}: it names no float twin; quantize it with the workbench")
+    placement = place(export_float(source.float_twin), source.manifest.scales, dialect=dialect)
+    onnx.checker.check_model(placement.model)
+    made = land(placement.model, source, Path(models), dialect=dialect.backend, facts=facts(placement))
+    return {"digest": made.digest, "seconds": time.perf_counter() - start}

@@ -1,0 +1,118 @@
+"""The range of every tensor of an ONNX graph from a Model's scales, and the numbers of its quantizer."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from workbench.lowering.graph import MOVEMENT, RESHAPING, Graph
+from workbench.models.scales import Scales
+
+UNSIGNED_LEVELS = 255
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Values from `minimum` <= 0 to `maximum` >= 0, in the tensor's own units."""
+
+    minimum: float
+    maximum: float
+
+    def union(self, other: "Interval") -> "Interval":
+        """The smallest interval that holds both."""
+        return Interval(min(self.minimum, other.minimum), max(self.maximum, other.maximum))
+
+
+@dataclass(frozen=True)
+class Quantizer:
+    """real = scale x (stored - zero_point); the dtype of `zero_point` is that of what is stored."""
+
+    scale: np.float32
+    zero_point: np.uint8 | np.int8
+
+
+def unsigned(interval: Interval, bounds: tuple[float, float]) -> Quantizer:
+    """uint8 over the whole interval: scale = (maximum - minimum) / 255.
+
+    `bounds` are what the tensor's operator guarantees. No level lies beyond them: runtimes leave a Relu or Clip out only
+    when the quantizer alone does its work.
+    """
+    low, high = max(interval.minimum, min(bounds[0], 0.0)), min(interval.maximum, max(bounds[1], 0.0))
+    scale = np.float32((high - low) / UNSIGNED_LEVELS)
+    if not scale > np.finfo(np.float32).tiny:
+        return Quantizer(np.float32(1.0), np.uint8(0))
+    zero_point = np.uint8(np.clip(np.rint(-low / scale), 0, UNSIGNED_LEVELS))
+    while zero_point == 0 and scale * np.float32(UNSIGNED_LEVELS) > bounds[1]:
+        scale = np.nextafter(scale, np.float32(0))
+    return Quantizer(scale, zero_point)
+
+
+class Ranges:
+    """Range by tensor, for one backend: what the scales say, or what a neighbour with the same values has."""
+
+    def __init__(self, graph: Graph, scales: Scales, *, backend: str) -> None:
+        self._graph = graph
+        self._scales = scales.activations
+        self._in_float = scales.in_float(backend)
+        self._found: dict[str, Interval | None] = {}
+        self._group: dict[str, str] = {}
+
+    def of(self, tensor: str) -> Interval | None:
+        """The tensor's own range; None when it is kept in float or nothing tells it."""
+        if tensor not in self._found:
+            self._found[tensor] = None  # also ends a search that comes back here
+            self._found[tensor] = self._find(tensor)
+        return self._found[tensor]
+
+    def known(self, tensors: Iterable[str]) -> bool:
+        """Whether all of the tensors have a range."""
+        return all(self.of(tensor) is not None for tensor in tensors)
+
+    def share(self, tensors: Iterable[str]) -> None:
+        """Let the tensors, and all that share with one of them, have one range."""
+        first, *others = tensors
+        for tensor in others:
+            root = self._root(tensor)
+            if root != self._root(first):
+                self._group[root] = self._root(first)
+
+    def resolve(self, tensors: Iterable[str]) -> dict[str, Interval]:
+        """The ranges to quantize with: the widest of each group that shares one."""
+        tensors = list(tensors)
+        widest: dict[str, Interval] = {}
+        for tensor in tensors:
+            found, root = self.of(tensor), self._root(tensor)
+            assert found is not None, tensor
+            widest[root] = widest[root].union(found) if root in widest else found
+        return {tensor: widest[self._root(tensor)] for tensor in tensors}
+
+    def _root(self, tensor: str) -> str:
+        while (parent := self._group.get(tensor, tensor)) != tensor:
+            tensor = parent
+        return tensor
+
+    def _find(self, tensor: str) -> Interval | None:
+        if tensor in self._in_float:
+            return None
+        if tensor in self._scales:
+            found = self._scales[tensor]
+            return Interval(found.minimum, found.maximum)
+        return self._before(tensor) or self._behind(tensor)
+
+    def _before(self, tensor: str) -> Interval | None:
+        """The range of what a movement operator took the values from."""
+        maker = self._graph.maker(tensor)
+        if maker is None or maker.op_type not in MOVEMENT:
+            return None
+        found = [self.of(name) for name in self._graph.activations(maker)]
+        known = [interval for interval in found if interval is not None]
+        if not known or len(known) < len(found):
+            return None
+        return Interval(min(i.minimum for i in known), max(i.maximum for i in known))
+
+    def _behind(self, tensor: str) -> Interval | None:
+        """The range of the same values in another shape."""
+        for reader in self._graph.readers(tensor):
+            if reader.op_type in RESHAPING and reader.input[0] == tensor and (found := self.of(reader.output[0])):
+                return found
+        return None
