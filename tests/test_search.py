@@ -33,7 +33,7 @@ class Network:
 
 
 def run(network, *, max_drop=1.0, algorithms=ALGORITHMS, **target):
-    return search(network, Target(max_drop, **target), algorithms=algorithms, ranking=list(network.noise))
+    return search(network, Target(max_drop, **target), algorithms=algorithms, ranking=lambda: list(network.noise))
 
 
 def falling(first, ratio, count=40):
@@ -45,6 +45,15 @@ def test_search_needs_one_evaluation_when_the_recipes_own_passes():
     found = run(network)
     assert (found.reached, found.ended, network.sizes) == (True, "the target is met", [("hist", 0)])
     assert found.chosen.candidate == Candidate("hist", ())
+
+
+def test_search_asks_for_no_ranking_when_the_recipes_own_passes():
+    search(
+        Network(falling(0.001, 0.5)),
+        Target(1.0),
+        algorithms=ALGORITHMS,
+        ranking=lambda: pytest.fail("it is not needed"),
+    )
 
 
 def test_search_needs_two_evaluations_when_one_tensor_is_the_trouble():
@@ -136,7 +145,7 @@ def test_search_goes_on_when_the_drop_is_small_but_the_sqnr_too():
 def test_search_uses_the_drop_alone_when_there_is_no_sqnr():
     network = Network({"pool": 0.03} | falling(0.0005, 0.9))
     found = search(
-        lambda c: Judgement(network(c).drop), Target(1.0), algorithms=ALGORITHMS, ranking=list(network.noise)
+        lambda c: Judgement(network(c).drop), Target(1.0), algorithms=ALGORITHMS, ranking=lambda: list(network.noise)
     )
     assert found.chosen.candidate.in_float == ("pool",)
 
@@ -145,14 +154,16 @@ def test_search_goes_past_a_candidate_when_it_cannot_be_evaluated():
     network = Network({"pool": 0.03} | falling(0.0005, 0.9))
     found = search(
         lambda c: network(c) if len(c.in_float) != 1 else Judgement(None, reason="crashed"),
-        Target(1.0), algorithms=["hist"], ranking=list(network.noise),
+        Target(1.0), algorithms=["hist"], ranking=lambda: list(network.noise),
     )  # fmt: skip
     assert found.chosen.candidate.in_float == ("pool", "t0")
     assert [trial.judgement.reason for trial in found.trials] == ["", "crashed", ""]
 
 
 def test_search_chooses_nothing_when_nothing_can_be_evaluated():
-    found = search(lambda c: Judgement(None, reason="crashed"), Target(1.0), algorithms=ALGORITHMS, ranking=TENSORS[:3])
+    found = search(
+        lambda c: Judgement(None, reason="crashed"), Target(1.0), algorithms=ALGORITHMS, ranking=lambda: TENSORS[:3]
+    )
     assert (found.reached, found.chosen) == (False, None)
 
 
@@ -163,7 +174,7 @@ def test_search_asks_nothing_again_when_it_is_known():
         lambda c: pytest.fail(f"{c} was known"),
         Target(1.0),
         algorithms=["hist"],
-        ranking=["pool", *TENSORS],
+        ranking=lambda: ["pool", *TENSORS],
         known=known,
     )
     assert again.chosen == first.chosen
@@ -186,6 +197,6 @@ def test_judged_drops_average_neighbours_when_they_do_not():
 
 
 def test_best_has_the_fewest_in_float_when_several_pass():
-    trials = search(Network(falling(0.02, 0.8)), Target(1.0), algorithms=["hist"], ranking=TENSORS).trials
+    trials = search(Network(falling(0.02, 0.8)), Target(1.0), algorithms=["hist"], ranking=lambda: TENSORS).trials
     passing = [len(trial.candidate.in_float) for trial in trials if trial.passed]
     assert len(best(trials).candidate.in_float) == min(passing)

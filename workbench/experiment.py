@@ -76,6 +76,24 @@ class TaskSource(Strict):
         return self.name or Path(str(self.file)).stem
 
 
+class AccuracyTarget(Strict):
+    """How accurate a quantized model must be: a search over range algorithms and tensors left in float looks for it."""
+
+    max_drop: float = Field(1.0, ge=0, description="points of the metric that may be lost against FP32 on a backend")
+    metric: str | None = Field(None, description="metric of the task; default: its primary one")
+    min_sqnr_db: float | None = Field(
+        None, description="signal to noise that the outputs must have too, since a metric on few images is noise"
+    )
+    backends: list[str] = Field(default_factory=list, description="default: those that the recipe deploys in INT8")
+    max_evaluations: int = Field(12, ge=1, description="models to try on a backend, at most")
+    images: int | None = Field(None, ge=1, description="samples of the task's search set to judge by; default: all")
+    sensitivity_images: int = Field(6, ge=1, description="samples by which tensors are ranked")
+
+    def smoke(self) -> "AccuracyTarget":
+        """The same target, looked for with next to no data."""
+        return self.model_copy(update={"max_evaluations": 2, "images": 4, "sensitivity_images": 1})
+
+
 class Quantization(WithOptions):
     """One quantized model to make. Further keys are the method's options."""
 
@@ -85,6 +103,11 @@ class Quantization(WithOptions):
         pattern=r"^[A-Za-z0-9._+-]*$",
         description="tells two models of one method apart; default: made from the options",
     )
+    accuracy: AccuracyTarget | None = Field(None, description="look for the model that is accurate enough")
+
+    def smoke(self) -> "Quantization":
+        """The same entry, made quickly."""
+        return self if self.accuracy is None else self.model_copy(update={"accuracy": self.accuracy.smoke()})
 
 
 class Deployment(WithOptions):
@@ -189,7 +212,8 @@ class Recipe(Strict):
             update={"warmup": 2, "repeats": 4, "rounds": 2, "block_runs": 2, "block_seconds": 0.0, "discard_runs": 1,
                     "bootstrap": 20, "sqnr_images": 4, "evaluation_limit": 16}
         )  # fmt: skip
-        return self.model_copy(update={"measure": measure, "expect": []})
+        quantize = [entry.smoke() for entry in self.quantize]
+        return self.model_copy(update={"quantize": quantize, "measure": measure, "expect": []})
 
 
 def find_recipe(name_or_path: str | Path) -> Path:

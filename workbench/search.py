@@ -9,6 +9,7 @@ as the SQNR rises (isotonic regression), and these averages are judged: a lucky 
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 HELPS_DB = 0.5  # what twice as many tensors in float must gain, or another algorithm is tried
@@ -76,13 +77,14 @@ def search(
     target: Target,
     *,
     algorithms: Sequence[str],
-    ranking: Sequence[str],
+    ranking: Callable[[], Sequence[str]],
     known: Sequence[tuple[Candidate, Judgement]] = (),
 ) -> Found:
     """Look for the candidate with the fewest tensors in float that meets the target.
 
-    `algorithms`: the one to start with first; `ranking`: tensors that may stay in float, worst first. The set in float is
-    always a beginning of `ranking`. `known` are judgements made before; they cost no evaluation.
+    `algorithms`: the one to start with first; `ranking` tells, when it is first needed, the tensors that may stay in
+    float, worst first. The set in float is always a beginning of it. `known` are judgements made before; they cost no
+    evaluation.
     """
     course = _Course(evaluate, target, ranking, known)
     ended = next(filter(None, _strategy(course, algorithms)), "")
@@ -109,6 +111,8 @@ def _strategy(course: "_Course", algorithms: Sequence[str]) -> Iterator[str]:
     """
     algorithm = algorithms[0]
     yield course.attempt(algorithm, 0, "the recipe's own")
+    if course.passing():
+        return
     others, size, most = list(algorithms[1:]), 0, course.most
     while not course.passing() and (size < most or others):
         if size < most and (not others or course.last_step_helped(algorithm)):
@@ -132,10 +136,11 @@ class _Course:
         self,
         evaluate: Evaluate,
         target: Target,
-        ranking: Sequence[str],
+        ranking: Callable[[], Sequence[str]],
         known: Sequence[tuple[Candidate, Judgement]],
     ) -> None:
-        self._evaluate, self._target, self._ranking = evaluate, target, tuple(dict.fromkeys(ranking))
+        self._evaluate, self._target = evaluate, target
+        self._ranking = cache(lambda: tuple(dict.fromkeys(ranking())))
         self._known = dict(known)
         self._tried: dict[Candidate, tuple[Judgement, str]] = {}
         self._left = target.max_evaluations
@@ -143,11 +148,11 @@ class _Course:
     @property
     def most(self) -> int:
         """The largest set that can stay in float."""
-        return len(self._ranking)
+        return len(self._ranking())
 
     def attempt(self, algorithm: str, size: int, why: str) -> str:
         """Evaluate one candidate, unless that was done; returns why the search must end, or nothing."""
-        candidate = Candidate(algorithm, self._ranking[:size])
+        candidate = Candidate(algorithm, self._ranking()[:size] if size else ())
         if candidate in self._tried:
             return ""
         if candidate in self._known:

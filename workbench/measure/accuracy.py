@@ -1,6 +1,7 @@
 """Accuracy of a deployed model: parity with Paddle's own FP32, the task's metric, and the noise that quantization adds."""
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -80,30 +81,35 @@ def evaluate_job(
     compare: bool,
     sqnr_images: int,
     sqnr_outputs: Sequence[str],
+    part: str = "evaluation",
 ) -> dict[str, Any]:
     """Worker job: the task's metric over the evaluation samples, and the SQNR of the first outputs against FP32's.
 
-    An FP32 model (`compare` false) leaves its outputs in folder `outputs`, where the quantized ones find them.
+    `part` is the task's set of samples: "evaluation" or "search". `run_ms` is the median time of a call: a hint, not a
+    measurement. An FP32 model (`compare` false) leaves its outputs in folder `outputs`, where the quantized ones find them.
     """
     loaded = load_task(task)
-    samples = list(loaded.evaluation())[:limit]
+    samples = list(getattr(loaded, part)())[:limit]
     noise = OutputNoise(Path(outputs), keep=not compare, names=sqnr_outputs)
-    found = []
+    found, times = [], []
     with BACKENDS[backend].open(Model.open(Path(model)), Settings(**settings)) as session:
         for index, sample in enumerate(samples):
             inputs, meta = loaded.preprocess(sample.decode())
+            start = time.perf_counter()
             result = session.run(inputs)
+            times.append(time.perf_counter() - start)
             _refuse_not_a_number(result)
             if index < sqnr_images:
                 noise.add(index, result)
             found.append(loaded.postprocess(result, meta))
-            channel.progress(index + 1, len(samples), "evaluation")
+            channel.progress(index + 1, len(samples), part)
     metrics = loaded.metric(found, [sample.truth for sample in samples])
     write_json(Path(predictions), found)
     return {
         "metrics": {name: float(value) for name, value in metrics.items()},
         "samples": len(samples),
         "sqnr_db": noise.sqnr_db(),
+        "run_ms": float(np.median(times)) * 1e3,
     }
 
 

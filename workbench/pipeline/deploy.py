@@ -65,7 +65,7 @@ def _deploy(
     if stop := _cannot_deploy(cell, model, backends[f"{cell.backend}/{cell.device}"]):
         return start | {"status": stop[0], "reason": stop[1]}
     try:
-        record = _prepare(experiment, cell, Model.open(experiment.run.models / model["digest"]))
+        record = prepare(experiment, cell, Model.open(experiment.run.models / model["digest"]))
     except UnsupportedError as error:
         return start | {"status": Status.UNSUPPORTED, "reason": str(error)}
     if record["status"] != Status.OK:
@@ -97,7 +97,8 @@ def _cannot_deploy(cell: Cell, model: dict[str, Any], available: dict[str, str])
     return None
 
 
-def _prepare(experiment: Experiment, cell: Cell, model: Model) -> dict[str, Any]:
+def prepare(experiment: Experiment, cell: Cell, model: Model) -> dict[str, Any]:
+    """The record of the job that turns a model into what the cell's backend opens; raises UnsupportedError."""
     backend = BACKENDS[cell.backend]
     function = backend.prepare_function(model, cell.settings())
     if not function:

@@ -81,8 +81,9 @@ def model_key(entry: Quantization) -> str:
 
 
 def variant_of(entry: Quantization) -> str:
-    """The variant that the recipe gives, or the one that follows from the options."""
-    return entry.variant or METHODS[entry.method].parse(entry.options).variant()
+    """The variant that the recipe gives, or the one that follows from the options and the accuracy asked for."""
+    within = f"-within{entry.accuracy.max_drop:g}" if entry.accuracy else ""
+    return entry.variant or METHODS[entry.method].parse(entry.options).variant() + within
 
 
 def cells(recipe: Recipe) -> list[Cell]:

@@ -10,6 +10,7 @@ from workbench.models.importers import source_files
 from workbench.models.model import Model
 from workbench.models.sample import SAMPLES, data_folder
 from workbench.pipeline.plan import FLOAT_MODEL, model_key, variant_of
+from workbench.pipeline.search import Base, keep_within_target
 from workbench.pipeline.stages import Experiment, Stage, versions
 from workbench.quant.registry import METHODS
 from workbench.records import Status
@@ -26,7 +27,7 @@ def quantize(experiment: Experiment) -> dict[str, Any]:
         source = _import(experiment)
         models = {FLOAT_MODEL: {"status": Status.OK, "reason": "", "digest": source.digest, "seconds": None}}
         for entry in experiment.recipe.quantize:
-            models[model_key(entry)] = _quantize(experiment, source, entry, task["task_digest"])
+            models[model_key(entry)] = _quantize(experiment, source, entry, task)
         state = {"task": task, "models": models}
         experiment.save(Stage.QUANTIZE, state)
         return state
@@ -72,22 +73,23 @@ def _import(experiment: Experiment) -> Model:
     return Model.open(experiment.run.models / digest, verify=True)
 
 
-def _quantize(experiment: Experiment, source: Model, entry: Quantization, task_digest: str) -> dict[str, Any]:
+def _quantize(experiment: Experiment, source: Model, entry: Quantization, task: dict[str, Any]) -> dict[str, Any]:
     method = METHODS[entry.method]
     parsed = method.parse(entry.options)
     options = parsed.model_dump(mode="json")
-    statistics = content_hash([source.digest, task_digest, parsed.statistics_identity(), versions("paddlepaddle")])
+    key = content_hash([source.digest, task["task_digest"], parsed.statistics_identity(), versions("paddlepaddle")])
+    statistics = experiment.run.path / "statistics" / f"{key}.npz"
     arguments = {
         "model": str(source.folder),
         "task": experiment.task,
         "options": options,
         "variant": variant_of(entry),
-        "statistics": str(experiment.run.path / "statistics" / f"{statistics}.npz"),
+        "statistics": str(statistics),
         "models": str(experiment.run.models),
     }
     identity = [
         source.digest,
-        task_digest,
+        task["task_digest"],
         options,
         variant_of(entry),
         versions("quant-workbench", "paddlepaddle", "paddleslim"),
@@ -97,5 +99,7 @@ def _quantize(experiment: Experiment, source: Model, entry: Quantization, task_d
     )
     value = record["value"] or {"digest": "", "seconds": None}
     if value["digest"]:
-        Model.open(experiment.run.models / value["digest"], verify=True)
+        model = Model.open(experiment.run.models / value["digest"], verify=True)
+        if entry.accuracy is not None:
+            value |= keep_within_target(Base(experiment, entry, task, source, model, statistics))
     return {"status": record["status"], "reason": record["reason"]} | value

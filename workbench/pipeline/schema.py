@@ -8,7 +8,16 @@ from pydantic.fields import FieldInfo
 
 from workbench.backends.registry import BACKENDS
 from workbench.exit_codes import ExitCode
-from workbench.experiment import Deployment, Expectation, Measurement, ModelSource, Quantization, Recipe, TaskSource
+from workbench.experiment import (
+    AccuracyTarget,
+    Deployment,
+    Expectation,
+    Measurement,
+    ModelSource,
+    Quantization,
+    Recipe,
+    TaskSource,
+)
 from workbench.quant.registry import METHODS
 from workbench.records import Metric, Record
 
@@ -52,6 +61,7 @@ def reference_page() -> str:
         "### `model`\n\n" + _keys(ModelSource),
         "### `task`\n\n" + _keys(TaskSource),
         "### `quantize` (a list)\n\n" + _keys(Quantization),
+        "#### `accuracy`\n\n" + _keys(AccuracyTarget),
         *(
             f"#### Options of `method: {name}`: {method.title}\n\n{_keys(method.Options)}"
             for name, method in METHODS.items()

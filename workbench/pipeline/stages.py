@@ -162,7 +162,10 @@ class Experiment:
         return self.run.path / "stages" / f"{stage}.json"
 
     def _hash(self, stage: Stage) -> str:
-        return content_hash(self.recipe.model_dump(mode="json", include=set(RECIPE_PARTS[stage])))
+        parts = set(RECIPE_PARTS[stage])
+        if any(entry.accuracy for entry in self.recipe.quantize):
+            parts |= {"deploy", "measure"}  # what a search is made for and judged by
+        return content_hash(self.recipe.model_dump(mode="json", include=parts))
 
 
 def open_experiment(

@@ -1,0 +1,66 @@
+"""Which tensors cost the accuracy of a quantized model, ranked: for the search, the command line and a notebook."""
+
+import os
+from typing import Any
+
+from workbench.errors import InputError, WorkbenchError
+from workbench.files import write_json
+from workbench.measure.gated_graph import Scheme
+from workbench.measure.sensitivity import float_order
+from workbench.models.model import Model
+from workbench.pipeline.plan import FLOAT_MODEL
+from workbench.pipeline.stages import Experiment, Stage, versions
+from workbench.records import Status
+
+# The others round activations around zero.
+ASYMMETRIC = frozenset({"onnxruntime", "openvino"})
+SAMPLES = 6
+MOST_PARALLEL = 8
+
+
+def scheme_of(backend: str) -> Scheme:
+    """How a backend rounds activations."""
+    return Scheme.ASYMMETRIC if backend in ASYMMETRIC else Scheme.SYMMETRIC
+
+
+def sensitivity(
+    experiment: Experiment, model: str = "", *, scheme: Scheme = Scheme.SYMMETRIC, samples: int = SAMPLES
+) -> dict[str, Any]:
+    """Rank the tensors of one of the recipe's quantized models, by default the first that stage `quantize` made.
+
+    Returns the figures of `measure.sensitivity` with `order` (the tensors whose readers are best left in float, with why)
+    and `model`, and keeps them in the run folder as `sensitivity/<model>-<scheme>.json`. Raises InputError when there is
+    no such model.
+    """
+    state = experiment.load(Stage.QUANTIZE)
+    quantized = {key: m for key, m in state["models"].items() if key != FLOAT_MODEL and m["status"] == Status.OK}
+    chosen = model or next(iter(quantized), "")
+    if chosen not in quantized:
+        known = ", ".join(quantized) or "none"
+        raise InputError(f"sensitivity: no quantized model {chosen!r} in this run; models are: {known}")
+    with experiment.stage(Stage.QUANTIZE):
+        opened = Model.open(experiment.run.models / quantized[chosen]["digest"])
+        found = rank_tensors(experiment, opened, state["task"], scheme=scheme, samples=samples) | {"model": chosen}
+        write_json(experiment.run.path / "sensitivity" / f"{chosen}-{scheme}.json", found)
+        return found
+
+
+def rank_tensors(
+    experiment: Experiment, model: Model, task: dict[str, Any], *, scheme: Scheme, samples: int
+) -> dict[str, Any]:
+    """The figures of the sensitivity job for a quantized Model, with `order`; raises WorkbenchError when it fails."""
+    threads = min(len(os.sched_getaffinity(0)), MOST_PARALLEL)
+    outputs = experiment.recipe.measure.sqnr_outputs
+    arguments = {"model": str(model.folder), "task": experiment.task, "scheme": str(scheme), "samples": samples,
+                 "outputs": outputs, "threads": threads}  # fmt: skip
+    name = f"sensitivity-{model.manifest.method}-{model.manifest.variant}-{scheme}"
+    record = experiment.job(
+        Stage.QUANTIZE, name, "workbench.measure.sensitivity:sensitivity_job", arguments,
+        identity=[model.digest, task["task_digest"], str(scheme), samples, outputs, versions("quant-workbench", "onnxruntime")],
+    )  # fmt: skip
+    if record["status"] != Status.OK:
+        raise WorkbenchError(
+            f"sensitivity: {record['status']}: {record['reason']}; see {experiment.run.log(f'{Stage.QUANTIZE}-{name}')}"
+        )
+    value: dict[str, Any] = record["value"]
+    return value | {"order": float_order(value["rows"])}
