@@ -10,6 +10,7 @@ from workbench.pipeline.plan import FLOAT_MODEL, Cell
 from workbench.pipeline.stages import Experiment, Stage
 from workbench.records import Metric, Record, Scope, Status
 from workbench.report.expectations import Required
+from workbench.report.why_slow import int8_figures
 
 MS_PER_S = 1e3
 
@@ -46,7 +47,7 @@ def assemble(experiment: Experiment) -> tuple[list[Record], list[Metric]]:
         for scope in experiment.recipe.measure.scopes:
             record = _record(experiment, cell, scope, finished)
             records.append(record)
-            metrics += _secondary(record, cell, scope, finished)
+            metrics += _secondary(record, cell, scope, finished, _lowering_facts(experiment, cell, finished))
     return records, metrics
 
 
@@ -153,8 +154,19 @@ def _latency_figures(cell: Cell, scope: Scope, finished: Finished) -> dict[str, 
     return figures
 
 
-def _secondary(record: Record, cell: Cell, scope: Scope, finished: Finished) -> list[Metric]:
-    """Other metrics of the task, the parts of the end-to-end time, the A/A control, parity, and how quiet the machine was."""
+def _lowering_facts(experiment: Experiment, cell: Cell, finished: Finished) -> dict[str, Any]:
+    """What the Model that was prepared for a quantized cell says of its operators."""
+    prepared = finished.deployed[cell.key].get("prepared")
+    if not prepared or not cell.precision.is_quantized:
+        return {}
+    return Model.open(experiment.run.models / prepared).manifest.facts
+
+
+def _secondary(record: Record, cell: Cell, scope: Scope, finished: Finished, lowered: dict[str, Any]) -> list[Metric]:
+    """Other metrics of the task, the parts of the end-to-end time, the A/A control, parity, and how quiet the machine was.
+
+    For a quantized cell also the share of a run's time in INT8, and the operators that are left in float.
+    """
     figures: list[tuple[str, float, str]] = []
     evaluated, measured = finished.evaluated.get(cell.key), finished.measured.get(cell.key)
     if evaluated and evaluated["status"] == Status.OK:
@@ -176,6 +188,8 @@ def _secondary(record: Record, cell: Cell, scope: Scope, finished: Finished) -> 
         ]
     if parity := finished.deployed[cell.key].get("parity"):
         figures += [(f"parity_{name}", parity[name], "") for name in ("max_abs", "cosine") if parity[name] is not None]
+    if cell.precision.is_quantized:
+        figures += int8_figures(finished.deployed[cell.key].get("describe") or {}, lowered)
     shared = record.model_dump(include=set(Metric.model_fields) - {"name", "value", "unit"})
     return [Metric(**shared, name=name, value=value, unit=unit) for name, value, unit in figures]
 

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from workbench.files import write_text
 from workbench.records import Metric, Record, Scope
+from workbench.report.best_choice import best_choice_sentences
 from workbench.report.control import NAMES
 from workbench.report.expectations import Verdict
 from workbench.report.labels import SCOPE_TITLES
@@ -25,6 +26,7 @@ from workbench.report.prose import (
 )
 from workbench.report.sentences import fastest_sentences
 from workbench.report.tables import cells, escape_markdown, field_table, long_table, metrics_table, reasons, to_markdown
+from workbench.report.why_slow import slow_sentences
 
 
 def write_report(
@@ -50,7 +52,11 @@ def write_report(
     page = {
         "title": title,
         "summary": summary(records, verdicts),
-        "sentences": fastest_sentences(records),
+        "sentences": [
+            *fastest_sentences(records),
+            *best_choice_sentences(records, metrics),
+            *slow_sentences(records, metrics, machines),
+        ],
         "scopes": [(SCOPE_TITLES[scope], table) for scope in Scope if not (table := field_table(records, scope)).empty],
         "figures": figures,
         "not_drawn": [plot.title for plot in PLOTS if plot.title not in drawn],
