@@ -18,14 +18,19 @@ def test_bf16_is_named_when_it_beats_every_int8(make_record: Make) -> None:
     (said,) = best_choice_sentences(rows, [])
     assert said == (
         "INT8 is not the best choice here (cpu, runtime, 1 thread, batch 1): BF16 on openvino is faster than the fastest INT8, "
-        "on onnxruntime (2 against 4 ms), and loses 0 points of top1 where INT8 loses 0.3."
+        "on onnxruntime (2 against 4 ms); they lose 0 and 0.3 points of top1."
     )
+
+
+def test_the_backend_is_named_once_when_both_are_of_it(make_record: Make) -> None:
+    (said,) = best_choice_sentences([make_record(), make_record(precision=Precision.BF16, latency_mean_ms=2.0)], [])
+    assert "BF16 on onnxruntime is faster than the fastest INT8, there too (2 against 4 ms)" in said
 
 
 def test_fp32_of_another_backend_is_named_when_it_is_the_fastest(make_record: Make) -> None:
     rows = [make_record(), make_record(precision=Precision.FP32, backend="openvino", latency_mean_ms=3.0)]
     (said,) = best_choice_sentences(rows, [])
-    assert "FP32 on openvino is faster than the fastest INT8, on onnxruntime (3 against 4 ms)." in said
+    assert "FP32 on openvino is faster than the fastest INT8, on onnxruntime (3 against 4 ms)" in said
 
 
 def test_nothing_is_said_when_the_difference_is_within_noise(make_record: Make) -> None:

@@ -82,6 +82,13 @@ def test_panels_keep_the_bars_of_a_place_together_when_rows_are_mixed(make_recor
     assert [bar.place for bar in bars] == ["b1 on cpu", "b1 on cpu", "b2 on cpu", "b2 on cpu"]
 
 
+def test_panels_put_bf16_between_fp32_and_int8_when_it_was_asked_for_last(make_record: Make) -> None:
+    rows = [make_record(precision=p) for p in (Precision.FP32, Precision.INT8, Precision.BF16)]
+    for plot in PLOTS[:2]:
+        bars = plot_panels(plot, plot_rows(plot, rows), [])[0].bars
+        assert [bar.precision for bar in bars][-2:] == [Precision.BF16, Precision.INT8]
+
+
 def test_render_draws_when_all_bars_are_zero_or_negative() -> None:
     bars = [Bar("here", "a", Precision.INT8, 0.0, "0"), Bar("here", "b", Precision.INT8, -1.0, "-1", -2.0, 0.5)]
     assert render([Panel("", "points", bars)], title="t", caption="").startswith(PNG)

@@ -35,14 +35,15 @@ def _sentence(int8: Record, other: Record, shown: frozenset[str]) -> str:
     lead = "".join(f"{getattr(int8, name)}: " for name in ("model", "machine_id") if name in shown)
     setting = f"{int8.device}, {int8.scope.replace('_', ' ')}, {count(int8.threads, 'thread')}, batch {int8.batch}"
     ms = f"{number(other.latency_mean_ms or 0.0, digits=3)} against {number(int8.latency_mean_ms or 0.0, digits=3)} ms"
+    other_place = f"on {int8.backend}" if int8.backend != other.backend else "there too"
     return (
         f"{lead}INT8 is not the best choice here ({setting}): {precision_label(other)} on {other.backend} is faster than the "
-        f"fastest INT8, on {int8.backend} ({ms}){_accuracy(int8, other)}."
+        f"fastest INT8, {other_place} ({ms}){_accuracy(int8, other)}."
     )
 
 
 def _accuracy(int8: Record, other: Record) -> str:
     if int8.metric_drop is None or other.metric_drop is None:
         return ""
-    lost, kept = (number(round(row.metric_drop or 0.0, 2), digits=3) for row in (int8, other))
-    return f", and loses {kept} points of {int8.metric_name} where INT8 loses {lost}"
+    costs = " and ".join(number(round(row.metric_drop or 0.0, 2), digits=3) for row in (other, int8))
+    return f"; they lose {costs} points of {int8.metric_name}"

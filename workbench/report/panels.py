@@ -118,10 +118,10 @@ def _noise(rows: Sequence[Record], metrics: Sequence[Metric], shown: frozenset[s
 
 
 def _bars(plot: Plot, rows: Sequence[Record], shown: frozenset[str]) -> list[Bar]:
-    """The rows as bars, those of one heading together."""
+    """The rows as bars, those of one heading together, in the order of the precisions."""
     bars = [_bar(plot, row, row.model if plot.per is Per.MODEL else place(row, shown=shown)) for row in rows]
     order = list(dict.fromkeys(bar.place for bar in bars))
-    return sorted(bars, key=lambda bar: order.index(bar.place))
+    return sorted(bars, key=lambda bar: (order.index(bar.place), list(Precision).index(bar.precision)))
 
 
 def _bar(plot: Plot, row: Record, where: str) -> Bar:
