@@ -75,7 +75,7 @@ def run_subject(subject: Subject, folder: Path, *, parts: Sequence[str], smoke: 
     def measured(part: str) -> list[Row]:
         if part == calibration.BACKEND:
             return calibration.calibration_rows(experiment, subject)
-        return compare(experiment, subject, backend=part, files=files)
+        return compare(experiment, subject, backend=part, onnx_file=files["onnx"])
 
     for part, rows in plans.items():
         if rows:

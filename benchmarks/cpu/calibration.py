@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks.cpu.rows import Row, failed
 from benchmarks.cpu.subjects import Subject
+from workbench.compatibility import import_paddle
 from workbench.errors import WorkbenchError
 from workbench.launch import run_job
 from workbench.machine import this_machine
@@ -34,7 +35,7 @@ MS_PER_S = 1e3
 
 def planned_rows(subject: Subject) -> list[Row]:
     """The two rows, still empty: one algorithm against PaddleSlim, and all of them against a fixed time."""
-    shared = {
+    shared: dict[str, Any] = {
         "model": subject.name,
         "backend": BACKEND,
         "weights": subject.weights,
@@ -92,7 +93,7 @@ def stock_seconds(experiment: Experiment) -> float:
 def stock_job(channel: Channel, *, model: str, task: dict[str, Any]) -> dict[str, float]:
     """Worker job: PaddleSlim's static quantization as it comes, algorithm hist, on the task's calibration samples."""
     os.environ.setdefault("MPLBACKEND", "Agg")
-    import paddle
+    paddle = import_paddle()
     import paddleslim.quant
 
     source, loaded = Model.open(Path(model)), load_task(task)
@@ -126,7 +127,7 @@ def stock_job(channel: Channel, *, model: str, task: dict[str, Any]) -> dict[str
 
 
 def _float_model(experiment: Experiment) -> Path:
-    return experiment.run.models / experiment.load(Stage.QUANTIZE)["models"][FLOAT_MODEL]["digest"]
+    return experiment.run.models / str(experiment.load(Stage.QUANTIZE)["models"][FLOAT_MODEL]["digest"])
 
 
 def _seconds(experiment: Experiment, name: str, function: str, arguments: dict[str, Any]) -> float:

@@ -28,7 +28,7 @@ def planned_rows(subject: Subject, backend: str) -> list[Row]:
     ]
 
 
-def compare(experiment: Experiment, subject: Subject, *, backend: str, files: dict[str, str]) -> list[Row]:
+def compare(experiment: Experiment, subject: Subject, *, backend: str, onnx_file: str) -> list[Row]:
     """Make the references, time everything in one group, 1 thread and batch 1, and hold ours against each reference."""
     comparisons = [comparison for comparison in subject.comparisons() if comparison.backend == backend]
     contenders = {str(cell.precision): ours(experiment, cell) for cell in experiment.cells() if cell.backend == backend}
@@ -37,7 +37,7 @@ def compare(experiment: Experiment, subject: Subject, *, backend: str, files: di
     else:
         wanted = {which for comparison in comparisons for which in comparison.references} - {Reference.OWN_FP32}
     for which in sorted(wanted):
-        contenders[which.name] = reference(experiment, which, subject, backend=backend, files=files)
+        contenders[which.name] = reference(experiment, which, backend=backend, onnx_file=onnx_file)
     result = _measure(experiment, backend, contenders)
     return [row for comparison in comparisons for row in _rows(subject, comparison, contenders, result)]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cpu.references import Tool
-from benchmarks.cpu.subjects import REPOSITORY, Reference, Subject
+from benchmarks.cpu.subjects import REPOSITORY, Reference
 from workbench.backends.base import Settings
 from workbench.errors import WorkbenchError
 from workbench.files import file_digest
@@ -39,15 +39,10 @@ def ours(experiment: Experiment, cell: Cell) -> Contender:
     return Contender(arguments) if evaluated["status"] != Status.OK else _with_figures(arguments, experiment, evaluated)
 
 
-def reference(
-    experiment: Experiment, which: Reference, subject: Subject, *, backend: str, files: dict[str, str]
-) -> Contender:
-    """Make a reference (kept for the next time), evaluate it, and take its place in the group.
-
-    `files` are the network's: `onnx`, and `source` as the recipe's `model` names it.
-    """
+def reference(experiment: Experiment, which: Reference, *, backend: str, onnx_file: str) -> Contender:
+    """Make a reference from the network's ONNX file (another tool's work is kept for the next time) and evaluate it."""
     try:
-        made = _make(experiment, which, backend=backend, files=files)
+        made = _make(experiment, which, backend=backend, onnx_file=onnx_file)
     except WorkbenchError as error:
         return Contender(reason=f"making it: {error}")
     if made["status"] != Status.OK:
@@ -62,10 +57,10 @@ def reference(
     return _evaluated(experiment, arguments, backend=backend, name=which.name.lower())
 
 
-def _make(experiment: Experiment, which: Reference, *, backend: str, files: dict[str, str]) -> dict[str, Any]:
+def _make(experiment: Experiment, which: Reference, *, backend: str, onnx_file: str) -> dict[str, Any]:
     like = experiment.run.models / experiment.load(Stage.QUANTIZE)["models"][FLOAT_MODEL]["digest"]
-    onnx_file, models = files["onnx"], str(experiment.run.models)
-    shared = {"onnx_file": onnx_file, "like": str(like), "models": models}
+    models = str(experiment.run.models)
+    shared: dict[str, Any] = {"onnx_file": onnx_file, "like": str(like), "models": models}
     if which is Reference.AS_GIVEN and backend == "paddle_inference":
         source = experiment.recipe.model.model_dump(mode="json") | {"clean": False}
         function, arguments = "workbench.models.importers:import_job", {"source": source, "models": models}
@@ -79,8 +74,8 @@ def _make(experiment: Experiment, which: Reference, *, backend: str, files: dict
     tools = [versions("onnxruntime", "onnx", "x2paddle", "paddlepaddle"), file_digest(LOCK)]
     code = [file_digest(Path(__file__).with_name(name)) for name in ("references.py", "other_tools.py")]
     identity = [which, like.name, file_digest(Path(onnx_file)), experiment.task_digest, tools, code]
-    name = f"reference-{backend}-{which.name.lower()}"
-    return experiment.job(Stage.DEPLOY, name, function, arguments, identity=identity, again=False, threads=2)
+    name, again = f"reference-{backend}-{which.name.lower()}", which is Reference.AS_GIVEN
+    return experiment.job(Stage.DEPLOY, name, function, arguments, identity=identity, again=again, threads=2)
 
 
 def _evaluated(experiment: Experiment, arguments: dict[str, Any], *, backend: str, name: str) -> Contender:

@@ -71,7 +71,7 @@ class Crops(Task):
     def _from_folder(self, split: str, start: int, count: int) -> Iterator[NDArray[np.uint8]]:
         folder = self.folder / self.options.data / "images" / split
         for path in sorted(folder.glob("*.jpg"))[start : start + count]:
-            yield cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+            yield np.asarray(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def bundled(split: str, size: int, start: int, count: int) -> Iterator[NDArray[np.uint8]]:
