@@ -1,179 +1,177 @@
-"""ONNX Runtime's dialect, rule by rule, on a chain as paddle2onnx writes it: conv, relu, conv, each with Q/DQ pairs."""
+"""ONNX Runtime's dialect, rule by rule: the kernels that its optimizer makes of the pairs, and how near the result is."""
 
 import numpy as np
-import onnx
-import onnxruntime
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
-from workbench.lowering import onnx_runtime
-from workbench.lowering.qdq_graph import QdqGraph
-
-INPUT_SCALE, BEFORE_SCALE, AFTER_SCALE, OUTPUT_SCALE = 0.02, 0.2, 0.2, 2.0
-RANDOM = np.random.default_rng(0)
+BOUND_DB = 25.0
 
 
-def constant(name, value):
-    return helper.make_node("Constant", [], [name], value=numpy_helper.from_array(np.array(value, order="C"), name))
+def test_convolutions_run_in_int8_when_relu_stands_behind(lowering, network):
+    last = network.conv(network.add("Relu", network.conv("x"), name="relu"))
+    found = lowering(network, network.add("Sigmoid", network.conv(network.add("Relu", last))))
+    kernels = found.kernels()
+    assert kernels["QLinearConv"] == 2
+    assert (kernels["Conv"], kernels["Relu"]) == (1, 0)
+    assert found.pairs >= {"x", "relu"}
+    assert found.sqnr > BOUND_DB
 
 
-def pair(source, scale):
-    """Nodes of an int8 pair around a computed tensor; it is read as `<source>_dq`."""
-    parameters = [f"{source}_s", f"{source}_z"]
-    return [
-        constant(parameters[0], np.float32(scale)),
-        constant(parameters[1], np.int8(0)),
-        helper.make_node("QuantizeLinear", [source, *parameters], [f"{source}_q"]),
-        helper.make_node("DequantizeLinear", [f"{source}_q", *parameters], [f"{source}_dq"]),
-    ]
+def test_no_pair_stands_between_convolution_and_activation_when_both_fuse(lowering, network):
+    first = network.conv("x")
+    clip = network.add("Clip", first, network.constant(np.float32(0)), network.constant(np.float32(1)), name="clip")
+    found = lowering(network, network.conv(network.add("Relu", network.conv(clip))))
+    assert first not in found.pairs
+    scale, zero_point = found.parameters("clip")
+    assert zero_point == 0
+    assert np.float32(scale) * np.float32(255) <= 1
+    assert found.kernels()["Clip"] == 0
 
 
-def convolution(name, source, *, input_scale, channels=8):
-    weight = RANDOM.normal(size=(channels, channels, 3, 3)).astype(np.float32)
-    scale = (np.abs(weight).max(axis=(1, 2, 3)) / 127).astype(np.float32)
-    bias_scale = (scale * input_scale).astype(np.float32)
-    bias = np.rint(RANDOM.normal(size=channels) / bias_scale).astype(np.int32)
-    return [
-        constant(f"{name}_w", weight),
-        constant(f"{name}_ws", scale),
-        constant(f"{name}_wz", np.zeros(channels, np.int8)),
-        helper.make_node("QuantizeLinear", [f"{name}_w", f"{name}_ws", f"{name}_wz"], [f"{name}_wq"], axis=0),
-        helper.make_node("DequantizeLinear", [f"{name}_wq", f"{name}_ws", f"{name}_wz"], [f"{name}_wd"], axis=0),
-        constant(f"{name}_b", bias),
-        constant(f"{name}_bs", bias_scale),
-        constant(f"{name}_bz", np.zeros(channels, np.int32)),
-        helper.make_node("DequantizeLinear", [f"{name}_b", f"{name}_bs", f"{name}_bz"], [f"{name}_bd"], axis=0),
-        helper.make_node("Conv", [source, f"{name}_wd", f"{name}_bd"], [name], pads=[1, 1, 1, 1]),
-    ]
+def test_quantizer_is_unsigned_from_zero_when_values_are_never_negative(lowering, network):
+    relu = network.add("Relu", network.conv("x"), name="relu")
+    pool = network.add("MaxPool", relu, kernel_shape=[2, 2], strides=[2, 2], name="pool")
+    found = lowering(network, network.conv(network.conv(pool)))
+    assert found.parameters("relu") == found.parameters("pool")
+    assert found.parameters("relu")[1] == 0
+    assert 100 < found.parameters("x")[1] < 156
+    kernels = found.kernels()
+    assert kernels["QLinearConv"] == 2
+    assert kernels["DequantizeLinear"] == 1  # what the last convolution, a head, reads
 
 
-@pytest.fixture
-def model():
-    shape = [1, 8, 16, 16]
-    nodes = [
-        *pair("x", INPUT_SCALE),
-        *convolution("first", "x_dq", input_scale=INPUT_SCALE),
-        *pair("first", BEFORE_SCALE),
-        helper.make_node("Relu", ["first_dq"], ["relu"]),
-        *pair("relu", AFTER_SCALE),
-        *convolution("second", "relu_dq", input_scale=AFTER_SCALE),
-        *pair("second", OUTPUT_SCALE),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "chain",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info("second_dq", TensorProto.FLOAT, shape)],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+def test_leaky_relu_is_a_table_when_pairs_stand_on_both_sides(lowering, network):
+    first = network.conv("x")
+    leaky = network.add("LeakyRelu", first, alpha=0.1, name="leaky")
+    found = lowering(network, network.conv(network.add("Relu", network.conv(leaky))))
+    assert {first, "leaky"} <= found.pairs
+    kernels = found.kernels()
+    assert (kernels["QLinearLeakyRelu"], kernels["LeakyRelu"], kernels["QLinearConv"]) == (1, 0, 2)
+    assert found.sqnr > BOUND_DB
 
 
-def run(model, x, *, optimized=None):
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    if optimized is None:
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    else:
-        options.optimized_model_filepath = str(optimized)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
-    return session.run(None, {"x": x})[0]
+@pytest.mark.parametrize("relu", [True, False])
+def test_residual_sum_runs_in_int8_when_both_sides_are_quantized(lowering, network, relu):
+    trunk = network.add("Relu", network.conv("x"))
+    branch = network.conv(trunk)
+    total = network.add("Add", trunk, branch, name="sum")
+    behind = network.add("Relu", total, name="relu") if relu else total
+    found = lowering(network, network.conv(network.add("Relu", network.conv(behind))))
+    assert ("sum" in found.pairs) is not relu
+    kernels = found.kernels()
+    assert (kernels["QLinearAdd"], kernels["Add"], kernels["Relu"]) == (1, 0, 0)
+    assert kernels["QLinearConv"] == 3
+    assert found.sqnr > BOUND_DB - 3
 
 
-def pairs_by_source(graph):
-    return {pair.source: pair for pair in graph.activation_pairs()}
+def test_product_runs_in_int8_when_both_sides_are_quantized(lowering, network):
+    trunk = network.add("Relu", network.conv("x"))
+    gate = network.add("HardSigmoid", network.conv(network.add("GlobalAveragePool", trunk), kernel=1), name="gate")
+    found = lowering(network, network.conv(network.conv(network.add("Mul", trunk, gate))))
+    kernels = found.kernels()
+    assert (kernels["QLinearMul"], kernels["Mul"], kernels["QLinearGlobalAveragePool"]) == (1, 0, 1)
+    assert kernels["QLinearConv"] == 3
+    assert found.placement.unknown_operators == ("HardSigmoid",)
+    assert found.sqnr > BOUND_DB - 3
 
 
-def parameters(graph, pair):
-    scale, zero_point = (graph.constants[name] for name in pair.quantize.input[1:])
-    return float(scale), int(zero_point), zero_point.dtype
+def test_movement_and_concat_share_one_scale_when_they_form_a_chain(lowering, network):
+    left = network.add("LeakyRelu", network.conv("x"), alpha=0.1, name="left")
+    right = network.add("LeakyRelu", network.conv("x"), alpha=0.1, name="right")
+    joined = network.add("Concat", left, right, axis=1, name="joined")
+    shape = network.constant(np.array([1, 2, 8, 16, 16], np.int64))
+    turned = network.add("Transpose", network.add("Reshape", joined, shape), perm=[0, 2, 1, 3, 4])
+    back = network.add("Reshape", turned, network.constant(np.array([1, 16, 16, 16], np.int64)), name="back")
+    half = network.add("Split", back, outputs=2, axis=1, name="half")
+    found = lowering(network, network.conv(network.conv(half)), network.conv(network.conv("half_1")))
+    assert len({found.parameters(name) for name in ("left", "right", "joined", "back", "half_0", "half_1")}) == 1
+    kernels = found.kernels()
+    assert kernels["QLinearConcat"] == 1
+    assert kernels["DequantizeLinear"] == 2  # for the two heads
+    assert kernels["QuantizeLinear"] == 1  # of the input
+    assert found.sqnr > BOUND_DB - 3
 
 
-@pytest.fixture
-def x():
-    return RANDOM.uniform(-2, 2, (1, 8, 16, 16)).astype(np.float32)
+def test_concat_shares_no_scale_when_only_one_side_comes_out_of_relu(lowering, network):
+    left = network.add("Relu", network.conv("x"), name="left")
+    right = network.add("LeakyRelu", network.conv("x"), alpha=0.1, name="right")
+    joined = network.add("Concat", left, right, axis=1, name="joined")
+    found = lowering(network, network.conv(network.conv(joined, inputs=16)))
+    assert found.parameters("left")[1] == 0 < found.parameters("joined")[1]
+    assert found.kernels()["Relu"] == 0
 
 
-def test_store_weights_keeps_the_result_when_weights_become_int8(model, x):
-    before = run(model, x)
-    graph = QdqGraph(model)
-    onnx_runtime.store_weights_as_int8(graph)
-    lowered = graph.to_model()
-    np.testing.assert_array_equal(run(lowered, x), before)
-    stored = {i.data_type for i in lowered.graph.initializer if list(i.dims) == [8, 8, 3, 3]}
-    assert stored == {TensorProto.INT8}
+@pytest.mark.parametrize(("mode", "quantizers"), [("nearest", 1), ("linear", 2), ("cubic", 2)])
+def test_resize_shares_the_scale_when_it_copies(lowering, network, mode, quantizers):
+    first = network.conv("x")
+    factors = network.constant(np.array([1, 1, 2, 2], np.float32))
+    large = network.add("Resize", first, "", factors, mode=mode, name="large")
+    found = lowering(network, network.conv(network.conv(large)))
+    assert (found.parameters(first) == found.parameters("large")) == (mode == "nearest")
+    kernels = found.kernels()
+    assert kernels["QLinearConv"] == 2
+    assert kernels["QuantizeLinear"] == quantizers
+    assert found.sqnr > BOUND_DB - 3
 
 
-def test_no_pair_stands_before_relu_when_the_rule_was_applied(model):
-    graph = QdqGraph(model)
-    onnx_runtime.leave_no_pair_before_relu(graph)
-    relu = next(node for node in graph.nodes if node.op_type == "Relu")
-    assert list(relu.input) == ["first"]
+@pytest.mark.parametrize("kind", ["AveragePool", "GlobalAveragePool"])
+def test_average_runs_in_int8_when_pairs_stand_on_both_sides(lowering, network, kind):
+    window = {"kernel_shape": [2, 2], "strides": [2, 2]} if kind == "AveragePool" else {}
+    pool = network.add(kind, network.add("Relu", network.conv("x")), **window)
+    found = lowering(network, network.conv(network.conv(pool, kernel=1), kernel=1))
+    assert found.kernels()[f"QLinear{kind}"] == 1
+    assert found.sqnr > BOUND_DB - 3
 
 
-def test_pair_before_relu_stays_when_another_operator_reads_it_too(model):
-    model.graph.node.append(helper.make_node("Identity", ["first_dq"], ["also"]))
-    model.graph.output.append(helper.make_tensor_value_info("also", TensorProto.FLOAT, [1, 8, 16, 16]))
-    graph = QdqGraph(model)
-    onnx_runtime.leave_no_pair_before_relu(graph)
-    relu = next(node for node in graph.nodes if node.op_type == "Relu")
-    assert list(relu.input) == ["first_dq"]
+@pytest.mark.parametrize("transposed", [False, True])
+def test_gemm_writes_float_in_int8_when_it_is_the_last(lowering, network, transposed):
+    flat = network.add("Flatten", network.add("GlobalAveragePool", network.add("Relu", network.conv("x"))))
+    weight = network.weight(*((5, 8) if transposed else (8, 5)), name="w")
+    bias = network.constant(np.linspace(-1, 1, 5, dtype=np.float32))
+    found = lowering(network, network.add("Softmax", network.add("Gemm", flat, weight, bias, transB=int(transposed))))
+    assert found.kernels()["QGemm"] == 1
+    assert found.kernels()["Gemm"] == 0
+    assert found.sqnr > BOUND_DB
 
 
-def test_relu_output_gets_the_whole_unsigned_range_when_it_was_symmetric(model):
-    graph = QdqGraph(model)
-    onnx_runtime.use_the_whole_unsigned_range_after_relu(graph)
-    found = pairs_by_source(graph)
-    scale, zero_point, dtype = parameters(graph, found["relu"])
-    assert scale == pytest.approx(AFTER_SCALE * 127 / 255)
-    assert (zero_point, dtype) == (0, np.uint8)
-    assert parameters(graph, found["x"])[2] == np.int8
+def test_matmul_runs_in_int8_when_its_weight_is_stored(lowering):
+    network = lowering.Network(1, 6, 8)
+    hidden = network.add("Relu", network.add("MatMul", "x", network.weight(8, 12)))
+    found = lowering(network, network.add("MatMul", hidden, network.weight(12, 4)))
+    kernels = found.kernels()
+    assert kernels["MatMul"] == 0
+    assert sum(count for kind, count in kernels.items() if kind in ("QLinearMatMul", "MatMulIntegerToFloat")) == 2
+    assert found.sqnr > BOUND_DB
 
 
-@pytest.mark.parametrize(("lowest", "unsigned"), [(0.0, True), (-1.0, False)])
-def test_clip_counts_as_never_negative_only_when_its_lowest_value_is_not(model, lowest, unsigned):
-    for node in model.graph.node:
-        if node.op_type == "Relu":
-            node.op_type = "Clip"
-            node.input.extend(["low"])
-    model.graph.node.insert(0, constant("low", np.float32(lowest)))
-    graph = QdqGraph(model)
-    onnx_runtime.use_the_whole_unsigned_range_after_relu(graph)
-    assert (parameters(graph, pairs_by_source(graph)["relu"])[2] == np.uint8) == unsigned
+def test_head_keeps_its_float_weight_when_it_runs_in_float_anyway(lowering, network):
+    head = network.conv(network.add("Relu", network.conv("x"), name="relu"))
+    found = lowering(network, network.add("Sigmoid", head))
+    weight = found.before.graph.node[2].input[1]
+    assert weight in {value.name for value in found.model.graph.initializer}
+    assert "sigmoid3" not in found.pairs
+    (left,) = found.placement.float_operators
+    assert (left.operator, left.count, left.reason) == ("Conv", 1, "part of an output head")
 
 
-def test_other_activations_keep_their_numbers_when_they_become_unsigned(model, x):
-    before = run(model, x)
-    graph = QdqGraph(model)
-    onnx_runtime.make_other_activations_unsigned(graph)
-    assert {parameters(graph, pair)[1:] for pair in graph.activation_pairs()} == {(128, np.dtype(np.uint8))}
-    np.testing.assert_allclose(run(graph.to_model(), x), before, atol=1e-5)
+def test_convolution_keeps_running_in_int8_when_its_activation_has_no_kernel(lowering, network):
+    first = network.conv("x")
+    found = lowering(network, network.conv(network.conv(network.add("HardSwish", first))))
+    assert first in found.pairs
+    assert found.kernels()["QLinearConv"] == 2
+    assert found.placement.unknown_operators == ("HardSwish",)
+    assert found.sqnr > BOUND_DB - 3
 
 
-def test_biases_keep_their_values_when_the_input_scale_changed(model):
-    graph = QdqGraph(model)
-    bias = graph.constants["second_b"] * graph.constants["second_bs"]
-    onnx_runtime.use_the_whole_unsigned_range_after_relu(graph)
-    onnx_runtime.quantize_biases_to_match(graph)
-    node = next(node for node in graph.nodes if node.output[0] == "second_bd")
-    scale = graph.constants[node.input[1]]
-    np.testing.assert_allclose(scale, graph.constants["second_ws"] * AFTER_SCALE * 127 / 255, rtol=1e-5)
-    np.testing.assert_allclose(graph.constants[node.input[0]] * scale, bias, atol=scale.max())
+def test_transposed_convolution_stays_in_float_when_there_is_no_kernel(lowering, network):
+    up = network.add("ConvTranspose", network.conv("x"), network.weight(8, 8, 2, 2), strides=[2, 2])
+    found = lowering(network, network.conv(network.conv(up)))
+    assert found.kernels()["QLinearConv"] == 2
+    reasons = {left.operator: left.reason for left in found.placement.float_operators}
+    assert reasons["ConvTranspose"] == "ONNX Runtime has no INT8 kernel for it on CPU"
 
 
-def test_lowered_model_runs_every_convolution_in_int8_when_optimized(model, x, tmp_path):
-    before = run(model, x)
-    lowered = onnx_runtime.lower(model)
-    after = run(lowered, x, optimized=tmp_path / "optimized.onnx")
-    kinds = [node.op_type for node in onnx.load(tmp_path / "optimized.onnx").graph.node]
-    assert kinds.count("QLinearConv") == 2
-    assert "Conv" not in kinds
-    noise = ((after - before) ** 2).sum() / (before**2).sum()
-    assert 10 * np.log10(1 / noise) > 25
-
-
-def test_lowered_scales_are_scalars_when_written(model):
-    lowered = onnx_runtime.lower(model)
-    shapes = {i.name: list(i.dims) for i in lowered.graph.initializer}
-    quantizers = [node for node in lowered.graph.node if node.op_type == "QuantizeLinear"]
-    assert quantizers
-    assert all(shapes[name] == [] for node in quantizers for name in node.input[1:])
+def test_every_reader_takes_the_pair_when_one_of_them_is_in_float(lowering, network):
+    trunk = network.add("Relu", network.conv("x"), name="trunk")
+    found = lowering(network, network.conv(network.conv(trunk)), network.add("Tanh", trunk, name="side"))
+    assert found.reads_pair("trunk") == ["Conv", "Tanh"]
+    assert found.kernels()["QLinearConv"] == 2

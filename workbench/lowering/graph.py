@@ -73,15 +73,10 @@ class Graph:
         if node.op_type == "Clip":
             low, high = (self._scalar(node, index) for index in (1, 2))
             return -math.inf if low is None else low, math.inf if high is None else high
-        if node.op_type in MOVEMENT | AVERAGES and not self.interpolates_beyond(node):
+        if keeps_range(node) or node.op_type in AVERAGES:
             found = [self.bounds(name) for name in self.activations(node)]
             return min((low for low, _ in found), default=-math.inf), max((h for _, h in found), default=math.inf)
         return BOUNDED.get(node.op_type, (-math.inf, math.inf))
-
-    @staticmethod
-    def interpolates_beyond(node: "onnx.NodeProto") -> bool:
-        """Whether a Resize may yield values outside the range of what it reads."""
-        return node.op_type == "Resize" and bool(attribute(node, "mode", b"nearest") == b"cubic")
 
     def float_activations(self) -> set[str]:
         """The computed tensors of type float32, as far as shape inference tells; a tensor of unknown type counts as one."""
@@ -146,3 +141,17 @@ def attribute(node: "onnx.NodeProto", name: str, default: Any) -> Any:
     from onnx import helper
 
     return next((helper.get_attribute_value(found) for found in node.attribute if found.name == name), default)
+
+
+def keeps_range(node: "onnx.NodeProto") -> bool:
+    """Whether what a node makes lies within the range of what it reads."""
+    return node.op_type in MOVEMENT and _resize_mode(node) != "cubic"
+
+
+def copies(node: "onnx.NodeProto") -> bool:
+    """Whether what a node makes are some of the values that it reads."""
+    return node.op_type in MOVEMENT and _resize_mode(node) in ("", "nearest")
+
+
+def _resize_mode(node: "onnx.NodeProto") -> str:
+    return str(attribute(node, "mode", b"nearest").decode()) if node.op_type == "Resize" else ""

@@ -6,6 +6,7 @@ runs in INT8 only when all its inputs are dequantized and its output is quantize
 
 from typing import TYPE_CHECKING, Any
 
+from workbench.lowering.graph import copies
 from workbench.lowering.jobs import prepare
 from workbench.lowering.plan import Dialect, Plan, handles
 from workbench.worker import Channel
@@ -79,13 +80,15 @@ def averages_stand_between_two_pairs(plan: Plan, node: "onnx.NodeProto") -> None
 
 @handles("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Split", "MaxPool", "Resize")
 def movement_keeps_the_scale(plan: Plan, node: "onnx.NodeProto") -> None:
-    """One scale before and behind: the runtime then moves the bytes and drops both pairs."""
-    if plan.graph.interpolates_beyond(node):
-        return
+    """One scale before and behind: the runtime then moves the bytes and drops both pairs.
+
+    A Resize that interpolates runs in float between two pairs, each with a scale of its own.
+    """
     tensors = [node.input[0], *filter(None, node.output)]
     if any(plan.carries_pair(name) for name in node.output) and plan.ranges.known(tensors):
         plan.pair(*tensors)
-        plan.ranges.share(tensors)
+        if copies(node):
+            plan.ranges.share(tensors)
 
 
 @handles("Concat")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workbench.lowering.graph import MOVEMENT, RESHAPING, Graph
+from workbench.lowering.graph import RESHAPING, Graph, keeps_range
 from workbench.models.scales import Scales
 
 UNSIGNED_LEVELS = 255
@@ -102,7 +102,7 @@ class Ranges:
     def _before(self, tensor: str) -> Interval | None:
         """The range of what a movement operator took the values from."""
         maker = self._graph.maker(tensor)
-        if maker is None or maker.op_type not in MOVEMENT:
+        if maker is None or not keeps_range(maker):
             return None
         found = [self.of(name) for name in self._graph.activations(maker)]
         known = [interval for interval in found if interval is not None]
