@@ -13,6 +13,7 @@ from rich.table import Table
 
 from workbench.errors import InputError, WorkbenchError
 from workbench.exit_codes import ExitCode
+from workbench.models.scales import Scheme
 from workbench.worker import USER_FAULTS, refused_by_system
 
 if TYPE_CHECKING:
@@ -88,6 +89,28 @@ def quantize(
 
 
 @app.command()
+def sensitivity(
+    recipe: RecipeArgument,
+    out: OutOption = "",
+    model: Annotated[str, typer.Option(help="quantized model; default: the recipe's first", metavar="MODEL")] = "",
+    scheme: Annotated[Scheme, typer.Option(help="how activations are rounded")] = Scheme.SYMMETRIC,
+    samples: Annotated[int, typer.Option(min=1, help="samples to compare outputs on")] = 6,
+    top: Annotated[int, typer.Option(min=1, help="rows to show")] = 20,
+    smoke: SmokeOption = False,
+    fresh: FreshOption = False,
+) -> None:
+    """Rank the tensors of a quantized model by what quantizing each alone does to the outputs."""
+    from workbench import pipeline
+    from workbench.report.sensitivity import sensitivity_table, skip_line, summary_line
+
+    experiment = pipeline.open_experiment(recipe, out, smoke=smoke, fresh=fresh)
+    found = pipeline.sensitivity(experiment, model, scheme=scheme, samples=1 if smoke else samples)
+    _print_frame("Worst first", sensitivity_table(found, top=top))
+    console.print(summary_line(found), markup=False)
+    console.print(f"To keep the worst in float, write into the recipe: {skip_line(found, count=1)}", markup=False)
+
+
+@app.command()
 def deploy(recipe: RecipeArgument, out: OutOption = "", smoke: SmokeOption = False, fresh: FreshOption = False) -> None:
     """Prepare and open every model on every backend, and compare FP32 with Paddle."""
     _stage("deploy", recipe, {"out": out, "smoke": smoke, "fresh": fresh})
@@ -113,7 +136,7 @@ def latency(
     fresh: FreshOption = False,
     only: OnlyOption = "",
 ) -> None:
-    """Measure memory and latency of every deployed model."""
+    """Measure the latency of every deployed model."""
     _stage("latency", recipe, {"out": out, "smoke": smoke, "fresh": fresh, "only": only})
 
 

@@ -5,9 +5,9 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from workbench.measure.gated_graph import GATES, Gate, Kind, Scheme, add_gates
+from workbench.measure.gated_graph import GATES, Gate, Kind, add_gates
 from workbench.measure.sensitivity import Noise, float_order, ranked
-from workbench.models.scales import ActivationRange, Scales, WeightRange
+from workbench.models.scales import ActivationRange, Scales, Scheme, WeightRange
 
 RANDOM = np.random.default_rng(0)
 W1 = RANDOM.normal(0, 1, (4, 3, 3, 3)).astype(np.float32)

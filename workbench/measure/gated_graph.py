@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.lowering.simplify import original_weight
-from workbench.models.scales import ActivationRange, Scales
+from workbench.models.scales import ActivationRange, Scales, Scheme
 
 if TYPE_CHECKING:
     import onnx
@@ -30,13 +30,6 @@ class Kind(StrEnum):
 
     ACTIVATION = "activation"
     WEIGHT = "weight"
-
-
-class Scheme(StrEnum):
-    """How activations are rounded: int8 around 0 by `absmax`, or uint8 from `minimum` to `maximum`."""
-
-    SYMMETRIC = "symmetric"
-    ASYMMETRIC = "asymmetric"
 
 
 @dataclass(frozen=True)

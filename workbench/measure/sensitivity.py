@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from workbench.compatibility import import_paddle
 from workbench.errors import InputError
 from workbench.lowering.onnx_export import export_float
-from workbench.measure.gated_graph import GATES, Gate, GatedGraph, Kind, Scheme, add_gates
+from workbench.measure.gated_graph import GATES, Gate, GatedGraph, Kind, add_gates
 from workbench.measure.statistics import sqnr_db
 from workbench.models.model import Model, matching_inputs
+from workbench.models.scales import Scheme
 from workbench.tasks.base import Sample, Task
 from workbench.tasks.loader import load_task
 from workbench.worker import Channel

@@ -15,6 +15,13 @@ class Source(StrEnum):
     RECALIBRATED = "recalibrated"
 
 
+class Scheme(StrEnum):
+    """How activations are rounded: int8 around 0 by `absmax`, or uint8 from `minimum` to `maximum`."""
+
+    SYMMETRIC = "symmetric"
+    ASYMMETRIC = "asymmetric"
+
+
 class ActivationRange(BaseModel):
     """Range of one activation tensor, in the tensor's own units.
 

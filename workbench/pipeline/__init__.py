@@ -6,6 +6,7 @@ from workbench.pipeline.doctor import doctor
 from workbench.pipeline.latency import latency
 from workbench.pipeline.quantize import quantize
 from workbench.pipeline.report import report
+from workbench.pipeline.sensitivity import conclude_sensitivity, sensitivity
 from workbench.pipeline.stages import Experiment, Stage, open_experiment, runs_folder
 from workbench.pipeline.verdict import VerdictFailed, conclude
 
@@ -15,6 +16,7 @@ __all__ = [
     "VerdictFailed",
     "accuracy",
     "conclude",
+    "conclude_sensitivity",
     "deploy",
     "doctor",
     "latency",
@@ -22,4 +24,5 @@ __all__ = [
     "quantize",
     "report",
     "runs_folder",
+    "sensitivity",
 ]

@@ -1,4 +1,4 @@
-"""Stage 4: peak memory, then latency in comparison groups."""
+"""Stage 4: latency in comparison groups."""
 
 import logging
 from collections import defaultdict
@@ -19,7 +19,7 @@ CONTROL = "control"
 
 
 def latency(experiment: Experiment) -> dict[str, Any]:
-    """Measure memory, then latency in comparison groups; returns and keeps figures by cell. Raw samples go to `raw/`."""
+    """Measure latency in comparison groups; returns and keeps figures by cell. Raw samples go to `raw/`."""
     deployed = experiment.load(Stage.DEPLOY)["cells"]
     with experiment.stage(Stage.LATENCY):
         groups: dict[tuple[Any, ...], list[Cell]] = defaultdict(list)
@@ -28,10 +28,7 @@ def latency(experiment: Experiment) -> dict[str, Any]:
         measured: dict[str, Any] = {}
         for cells in groups.values():
             measured |= _measure(experiment, cells, deployed)
-        memory = {
-            cell.key: _memory(experiment, cell, deployed[cell.key]) for cells in groups.values() for cell in cells
-        }
-        state = {"cells": {key: record | {"memory": memory[key]} for key, record in measured.items()}}
+        state = {"cells": measured}
         experiment.save(Stage.LATENCY, state)
         return state
 
@@ -112,16 +109,6 @@ def _scope_figures(
         "speedup": asdict(speedup) if speedup else None,
         "control": asdict(control) if control else None,
     }
-
-
-def _memory(experiment: Experiment, cell: Cell, deployed: dict[str, Any]) -> float | None:
-    arguments = session_arguments(experiment, cell, deployed["prepared"], batch=cell.batch)
-    identity = [deployment_identity(experiment, cell, deployed["prepared"]), cell.batch]
-    record = experiment.job(
-        Stage.LATENCY, f"memory-{cell.key}", "workbench.measure.memory:memory_job", arguments, identity=identity,
-        threads=cell.threads, again=experiment.measures_again(cell),
-    )  # fmt: skip
-    return float(record["value"]["peak_rss_mb"]) if record["status"] == Status.OK else None
 
 
 def _latency_identity(experiment: Experiment, cell: Cell, prepared: str) -> list[Any]:

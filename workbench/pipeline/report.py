@@ -1,5 +1,6 @@
 """Stage 5: tables, plots and the page, and whether the run is what its recipe expects."""
 
+import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -36,6 +37,7 @@ def report(experiment: Experiment) -> dict[str, Any]:
             machine=machine,
             recipe_text=experiment.recipe_text,
             verdicts=verdicts,
+            searches=_searches(experiment),
         )
         drawn = [
             {"path": str(f.path.relative_to(experiment.run.path)), "title": f.title, "alt": f.alt} for f in figures
@@ -43,6 +45,13 @@ def report(experiment: Experiment) -> dict[str, Any]:
         state = {"rows": len(records), "verdicts": [asdict(verdict) for verdict in verdicts], "figures": drawn}
         experiment.save(Stage.REPORT, state)
         return state
+
+
+def _searches(experiment: Experiment) -> dict[str, Any]:
+    """What the accuracy-aware searches found, by model."""
+    models = experiment.load(Stage.QUANTIZE)["models"]
+    files = {key: experiment.run.path / model["search"] for key, model in models.items() if model.get("search")}
+    return {key: json.loads(file.read_text(encoding="utf-8")) for key, file in files.items()}
 
 
 def check(experiment: Experiment, records: list[Record]) -> list[Verdict]:

@@ -107,6 +107,7 @@ def _model_figures(experiment: Experiment, cell: Cell, finished: Finished) -> di
         "params_m": model.manifest.facts.get("params_m"),
         "quantize_s": seconds if cell.model != FLOAT_MODEL else None,
         "build_s": deployed.get("build_s"),
+        "peak_rss_mb": deployed.get("peak_rss_mb"),
         "int8_share": (deployed.get("describe") or {}).get("int8_share"),
         "input_shape": " ".join(
             "x".join(str(cell.batch if axis < 0 else axis) for axis in spec.shape) for spec in model.manifest.inputs
@@ -145,7 +146,6 @@ def _latency_figures(cell: Cell, scope: Scope, finished: Finished) -> dict[str, 
         "repeats": summary["repeats"],
         "first_call_ms": measured["first_call_ms"],
         "throughput_per_s": cell.batch * MS_PER_S / summary["mean"],
-        "peak_rss_mb": measured["memory"],
     }
     if cell.is_baseline:
         return figures | {"speedup_vs_fp32": 1.0}

@@ -17,6 +17,7 @@ from workbench.machine import package_version, this_machine
 from workbench.models.model import Model
 from workbench.pipeline.deploy import availability, prepare
 from workbench.pipeline.plan import Cell, model_key, variant_of
+from workbench.pipeline.price import price_of_float
 from workbench.pipeline.sensitivity import rank_tensors, scheme_of
 from workbench.pipeline.stages import Experiment, Stage, session_arguments
 from workbench.quant.ranges import Algorithm
@@ -164,6 +165,7 @@ class _BackendSearch:
         self._base, self._cell, self._baseline = base, cell, baseline
         self._sensitivity: dict[str, Any] = {}
         self._judged: dict[Candidate, Judgement] = {}
+        self._prepared: dict[Candidate, str] = {}
         self._found: Found | None = None
         self._outputs = base.experiment.run.path / "outputs" / f"search-{baseline.key}-{base.source.digest}"
 
@@ -204,9 +206,17 @@ class _BackendSearch:
             "in_float": in_float,
             "samples": self._float.get("samples"),
             "fp32": self._float.get("metric"),
-            "fp32_ms": self._float.get("run_ms"),
+            "price": self._price(),
             "ranked": {name: self._sensitivity.get(name) for name in ("scheme", "samples", "part", "seconds")},
         }
+
+    def _price(self) -> dict[str, Any] | None:
+        """What the tensors in float cost in time; None where there are none, or no model without to compare with."""
+        chosen = self._found.chosen.candidate if self._found and self._found.chosen else None
+        plain = next((self._prepared[c] for c in self._prepared if not c.in_float), None)
+        if chosen is None or not chosen.in_float or plain is None:
+            return None
+        return price_of_float(self._base.experiment, self._cell, quantized=plain, chosen=self._prepared[chosen])
 
     def _ranking(self) -> list[str]:
         base = self._base
@@ -241,6 +251,7 @@ class _BackendSearch:
         if not found["reason"]:
             sign = 1.0 if self._base.task["higher_is_better"] else -1.0
             found["drop"] = sign * (self._float["metric"] - found["metric"])
+            self._prepared[candidate] = found["prepared"]
         return found
 
     def _evaluate(self, cell: Cell, model: Model, *, compare: bool) -> dict[str, Any]:
@@ -269,7 +280,8 @@ class _BackendSearch:
         )  # fmt: skip
         if record["status"] != Status.OK:
             return {"reason": f"{record['status']}: {record['reason']}"}
-        return {"reason": ""} | record["value"] | {"metric": self._metric(record["value"]["metrics"])}
+        value: dict[str, Any] = record["value"]
+        return value | {"reason": "", "prepared": prepared, "metric": self._metric(value["metrics"])}
 
     def _metric(self, metrics: dict[str, float]) -> float:
         if self._base.metric not in metrics:

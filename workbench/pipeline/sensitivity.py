@@ -5,11 +5,12 @@ from typing import Any
 
 from workbench.errors import InputError, WorkbenchError
 from workbench.files import write_json
-from workbench.measure.gated_graph import Scheme
 from workbench.measure.sensitivity import float_order
 from workbench.models.model import Model
+from workbench.models.scales import Scheme
 from workbench.pipeline.plan import FLOAT_MODEL
 from workbench.pipeline.stages import Experiment, Stage, versions
+from workbench.pipeline.verdict import write_verdict
 from workbench.records import Status
 
 # The others round activations around zero.
@@ -64,3 +65,14 @@ def rank_tensors(
         )
     value: dict[str, Any] = record["value"]
     return value | {"order": float_order(value["rows"])}
+
+
+def conclude_sensitivity(experiment: Experiment, found: dict[str, Any]) -> dict[str, Any]:
+    """Write the notebook's verdict to `<run folder>/notebooks/sensitivity.result.json`; raises VerdictFailed when it is bad.
+
+    It is bad when tensors could not be compared, since their noise would be missing from the ranking.
+    """
+    reasons = [f"no range for {name}: it was not compared" for name in found["without_range"]]
+    worst = {"model": found["model"], "worst": found["rows"][0]["tensor"], "sqnr_db": found["rows"][0]["sqnr_db"]}
+    path = experiment.run.path / "notebooks" / "sensitivity.result.json"
+    return write_verdict(path, reasons=reasons, details={"recipe": experiment.recipe.name} | worst)

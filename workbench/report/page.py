@@ -1,7 +1,7 @@
 """The report of a run: one page of HTML that needs nothing else, the same in Markdown, and the plots as files."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from workbench.report.prose import (
     plot_caption,
     summary,
 )
+from workbench.report.search import search_section
 from workbench.report.sentences import fastest_sentences
 from workbench.report.tables import cells, escape_markdown, field_table, long_table, metrics_table, reasons, to_markdown
 from workbench.report.why_slow import slow_sentences
@@ -38,10 +39,11 @@ def write_report(
     machine: dict[str, Any],
     recipe_text: str,
     verdicts: Sequence[Verdict],
+    searches: Mapping[str, Any] | None = None,
 ) -> list[Figure]:
     """Write `report.html`, `report.md` and `plots/*.png` into a run folder; the same input gives the same files.
 
-    Returns the plots.
+    Returns the plots. `searches`: what the accuracy-aware search found, by model.
 
     `machine` is the fingerprint as the run stored it, or {"machines": [...]} for the runs of several. A `date` in a
     fingerprint is shown, since the report reads no clock.
@@ -49,6 +51,10 @@ def write_report(
     machines = machine.get("machines", [machine])
     figures = draw_plots(records, metrics, out_dir=folder / "plots", caption=plot_caption(machines))
     drawn = {figure.title for figure in figures}
+    caption = plot_caption(machines)
+    sections = [
+        search_section(key, found, out_dir=folder / "plots", caption=caption) for key, found in (searches or {}).items()
+    ]
     page = {
         "title": title,
         "summary": summary(records, verdicts),
@@ -59,6 +65,7 @@ def write_report(
         ],
         "scopes": [(SCOPE_TITLES[scope], table) for scope in Scope if not (table := field_table(records, scope)).empty],
         "figures": figures,
+        "searches": sections,
         "not_drawn": [plot.title for plot in PLOTS if plot.title not in drawn],
         "expectations": _verdict_table(verdicts),
         "reasons": reasons(records),
@@ -70,7 +77,7 @@ def write_report(
     }
     for name in ("report.html", "report.md"):
         write_text(folder / name, _environment().get_template(f"{name}.j2").render(page))
-    return figures
+    return [*figures, *(section.figure for section in sections if section.figure)]
 
 
 def _environment() -> Environment:

@@ -1,0 +1,74 @@
+"""Drawing points and lines the same way everywhere: a marker and a colour for each series, the same facts in the caption."""
+
+import io
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from workbench.report.bars import CAPTION_LENGTH, GREY, WIDTH, printable
+
+# Okabe and Ito's colours, told apart by colour-blind readers, and markers for who sees none.
+STYLES = (("#0072B2", "o"), ("#E69F00", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#56B4E9", "v"), ("#D55E00", "P"))
+HEIGHT = 2.6  # inches of a panel
+
+
+@dataclass(frozen=True)
+class Series:
+    """Points (x, y) under a name; `chosen` is the index of the one to point out; with `joined`, a line through them."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    chosen: int | None = None
+    joined: bool = True
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One set of axes; `limit` is a value of y to compare with, named by `limit_name`."""
+
+    x_axis: str
+    y_axis: str
+    series: Sequence[Series]
+    limit: float | None = None
+    limit_name: str = ""
+
+
+def render_charts(charts: Sequence[Chart], *, title: str, caption: str) -> bytes:
+    """Draw the charts under each other and give the picture as PNG. Series of one name look the same in all."""
+    captions = textwrap.wrap(printable(caption), CAPTION_LENGTH)
+    figure = Figure(figsize=(WIDTH, HEIGHT * len(charts) + 0.5 + 0.17 * len(captions)), dpi=110, layout="constrained")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold", parse_math=False)
+    figure.supxlabel("\n".join(captions), x=0.01, ha="left", fontsize=8, color=GREY, parse_math=False)
+    names = list(dict.fromkeys(series.name for chart in charts for series in chart.series))
+    for axes, chart in zip(figure.subplots(len(charts), 1, squeeze=False)[:, 0], charts, strict=True):
+        _draw(axes, chart, names)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    return picture.getvalue()
+
+
+def _draw(axes: Axes, chart: Chart, names: Sequence[str]) -> None:
+    for series in chart.series:
+        colour, marker = STYLES[names.index(series.name) % len(STYLES)]
+        line = "-" if series.joined else "none"
+        axes.plot(series.x, series.y, color=colour, marker=marker, linestyle=line, markersize=6, label=series.name)
+        if series.chosen is not None:
+            at = (series.x[series.chosen], series.y[series.chosen])
+            axes.plot(*at, marker="o", markersize=13, markerfacecolor="none", markeredgecolor="black", linestyle="none")
+    if chart.limit is not None:
+        axes.axhline(chart.limit, color="black", linewidth=1.0, linestyle="--", label=chart.limit_name)
+    axes.set_xlabel(chart.x_axis, fontsize=9, parse_math=False)
+    axes.set_ylabel(chart.y_axis, fontsize=9, parse_math=False)
+    axes.margins(x=0.06, y=0.15)
+    axes.grid(color="#DDDDDD", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=9, length=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.spines[["top", "right"]].set_visible(False)
+    if len(names) > 1 or chart.limit is not None:
+        axes.legend(fontsize=8.5, frameon=False)
