@@ -69,9 +69,11 @@ class Network:
         return [self.random.normal(0, 1, shape).astype(np.float32) for _ in range(count)]
 
 
-def run(model: Any, x: np.ndarray, outputs: list[str] | None = None) -> list[np.ndarray]:
-    """Outputs by ONNX Runtime, as it optimizes by default."""
+def run(model: Any, x: np.ndarray, outputs: list[str] | None = None, *, plain: bool = False) -> list[np.ndarray]:
+    """Outputs by ONNX Runtime, as it optimizes by default, or operator by operator."""
     options = onnxruntime.SessionOptions()
+    if plain:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 3
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(model.SerializeToString(), options).run(outputs, {"x": x})

@@ -15,7 +15,7 @@ from workbench.lowering.ranges import Ranges
 from workbench.lowering.simplify import original_weight
 from workbench.lowering.weights import MATRIX_OPERATORS
 from workbench.lowering.writer import write_pairs
-from workbench.models.scales import Scales
+from workbench.models.scales import ALL_BACKENDS, Scales
 
 if TYPE_CHECKING:
     import onnx
@@ -51,7 +51,7 @@ def place(model: "onnx.ModelProto", scales: Scales, *, dialect: Dialect) -> Plac
         graph,
         Ranges(graph, scales, backend=dialect.backend),
         scales.weights,
-        scales.kept_in_float.get(dialect.backend, {}),
+        scales.kept_in_float.get(ALL_BACKENDS, {}) | scales.kept_in_float.get(dialect.backend, {}),
     )
     activations = graph.float_activations()
     unknown: set[str] = set()

@@ -64,6 +64,13 @@ class Ranges:
             self._found[tensor] = self._find(tensor)
         return self._found[tensor]
 
+    def kept(self, tensor: str) -> bool:
+        """Whether a tensor is to stay in float, or is only moved into ones that are: they would inherit its error."""
+        if tensor in self._in_float:
+            return True
+        readers = self._graph.readers(tensor) if self._in_float and tensor not in self._graph.outputs else []
+        return bool(readers) and all(keeps_range(node) and all(map(self.kept, node.output)) for node in readers)
+
     def known(self, tensors: Iterable[str]) -> bool:
         """Whether all of the tensors have a range."""
         return all(self.of(tensor) is not None for tensor in tensors)
@@ -92,7 +99,7 @@ class Ranges:
         return tensor
 
     def _find(self, tensor: str) -> Interval | None:
-        if tensor in self._in_float:
+        if self.kept(tensor):
             return None
         if tensor in self._scales:
             found = self._scales[tensor]

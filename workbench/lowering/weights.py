@@ -38,6 +38,8 @@ def bias_of(graph: Graph, node: "onnx.NodeProto") -> NDArray[np.float32] | None:
     """The stored bias of a matrix operator, one value per output channel; None when it has none of that kind."""
     if len(node.input) < 3 or node.input[2] not in graph.constants:
         return None
+    if attribute(node, "alpha", 1.0) != 1.0 or attribute(node, "beta", 1.0) != 1.0:
+        return None
     channels = graph.constants[node.input[1]].shape[channel_axis(node)]
     bias = graph.constants[node.input[2]]
     groups = attribute(node, "group", 1) if node.op_type == "ConvTranspose" else 1
