@@ -39,8 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     start = time.monotonic()
     for name in options.only:
         run_subject(SUBJECTS[name], folder.resolve(), parts=options.backend, smoke=options.smoke)
-    rows = read_parts(folder, [f"{name}-{part}" for name in SUBJECTS for part in PARTS])
-    write_tables(folder, rows, title=TITLE, machine=machine_line())
+        # Here and not after the loop: a run that is cut short leaves the tables of what it measured.
+        rows = read_parts(folder, [f"{name}-{part}" for name in SUBJECTS for part in PARTS])
+        write_tables(folder, rows, title=TITLE, machine=machine_line())
     print(plain_table(rows))
     print(f"\n{TITLE}\n{machine_line()}; {time.monotonic() - start:.0f} s; tables: {folder}/results.csv, table.md")
     return int(all(row.ratio is None for row in rows))

@@ -38,23 +38,35 @@ def compare(experiment: Experiment, subject: Subject, *, backend: str, onnx_file
         wanted = {which for comparison in comparisons for which in comparison.references} - {Reference.OWN_FP32}
     for which in sorted(wanted):
         contenders[which.name] = reference(experiment, which, backend=backend, onnx_file=onnx_file)
-    result = _measure(experiment, backend, contenders)
+    result = _measure(experiment, backend, _needed(comparisons, contenders))
     return [row for comparison in comparisons for row in _rows(subject, comparison, contenders, result)]
 
 
+def _needed(comparisons: Sequence[Comparison], contenders: dict[str, Contender]) -> dict[str, Contender]:
+    """The contenders of the rows that can be measured: whoever else took turns would only cost time."""
+    pairs = [(str(c.precision), _name(which)) for c in comparisons for which in c.references]
+    ready = [pair for pair in pairs if all(name in contenders and not contenders[name].reason for name in pair)]
+    return {name: contenders[name] for pair in ready for name in pair}
+
+
+def _name(which: Reference) -> str:
+    """A reference's name among the contenders."""
+    return str(Precision.FP32) if which is Reference.OWN_FP32 else which.name
+
+
 def _measure(experiment: Experiment, backend: str, contenders: dict[str, Contender]) -> GroupResult | None:
-    ready = {name: contender for name, contender in contenders.items() if not contender.reason}
-    if not ready:
+    if not contenders:
         return None
-    # The A/A control: a second copy of the model that matters most.
-    ready[CONTROL] = ready.get(Precision.INT8) or next(iter(ready.values()))
+    ready = dict(contenders)
+    if our_int8 := ready.get(Precision.INT8):
+        ready[CONTROL] = our_int8  # the A/A control: a second copy of the model that matters most
     members = [
         Member(name, contender.arguments, experiment.run.log(f"latency-{backend}-{name.lower()}"), threads=1)
         for name, contender in ready.items()
     ]
     with Bar(f"latency {backend}") as bar:
         result = measure_group(members, experiment.recipe.measure, progress=bar)
-    for name, contender in ready.items():
+    for name, contender in contenders.items():
         if result.members[name].outcome.status is not Status.OK:
             contender.reason = f"timing it: {result.members[name].outcome.reason}"
     return result
@@ -79,7 +91,7 @@ def _row(
 ) -> Row:
     empty = _empty(subject, comparison, which)
     our_name = str(comparison.precision)
-    its_name = str(Precision.FP32) if which is Reference.OWN_FP32 else which.name
+    its_name = _name(which)
     our, its = contenders[our_name], contenders.get(its_name, Contender(reason="not made, since ours does not run"))
     if result is None or our.reason or its.reason:
         return replace(empty, reason=f"ours: {our.reason}" if our.reason else f"{which}: {its.reason}")
@@ -97,7 +109,7 @@ def _row(
         reference_metric=its.metric if trained else its.sqnr_db,
         ours_sqnr_db=our.sqnr_db,
         reference_sqnr_db=its.sqnr_db,
-        aa_control=_control(contenders, result),
+        aa_control=_control(result),
         note=result.disturbance.warning,
     )
 
@@ -115,10 +127,11 @@ def _empty(subject: Subject, comparison: Comparison, which: Reference) -> Row:
     )
 
 
-def _control(contenders: dict[str, Contender], result: GroupResult) -> float | None:
+def _control(result: GroupResult) -> float | None:
     """The ratio of a model to its own copy: what differs from 1 is noise."""
-    original = next((name for name in (str(Precision.INT8), *contenders) if name in result.members), "")
-    control = result.speedup(original, CONTROL, Scope.RUNTIME) if original else None
+    if CONTROL not in result.members:
+        return None
+    control = result.speedup(str(Precision.INT8), CONTROL, Scope.RUNTIME)
     return control.value if control else None
 
 
