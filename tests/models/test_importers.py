@@ -61,6 +61,7 @@ def test_imported_model_says_what_was_cleaned_when_it_was(imported):
         "fold_bias": 1,
     }
     assert imported["tiny"].manifest.facts["clean_up"]["largest_difference"] < 1e-5
+    assert imported["tiny"].summary().endswith("; cleaned: 1 fold bias, 2 fold batch norm")
     assert imported["strange"].manifest.facts["clean_up"] == {"applied": {}, "largest_difference": 0.0}
 
 

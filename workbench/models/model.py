@@ -161,6 +161,8 @@ class Model:
     def summary(self) -> str:
         """What the Model is, in five lines."""
         manifest, facts = self.manifest, self.manifest.facts
+        rewrites = facts.get("clean_up", {}).get("applied", {})
+        cleaned = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in rewrites.items())
         complexity = [f"{facts[key]:g} {unit}" for key, unit in COMPLEXITY_UNITS.items() if facts.get(key) is not None]
         made = ", ".join(f"{name} {version}" for name, version in manifest.versions.items() if version)
         return "\n".join(
@@ -169,7 +171,7 @@ class Model:
                 f"inputs   {', '.join(map(str, manifest.inputs))}",
                 f"outputs  {', '.join(map(str, manifest.outputs))}",
                 f"size     {', '.join([f'{self.size_mb:.2f} MB', *complexity])}",
-                f"made by  {made}{f', from {manifest.parent}' if manifest.parent else ''}",
+                f"made by  {made}{f', from {manifest.parent}' if manifest.parent else ''}{f'; cleaned: {cleaned}' if cleaned else ''}",
             )
         )
 

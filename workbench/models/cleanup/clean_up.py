@@ -11,6 +11,7 @@ from typing import Any
 from workbench.models.cleanup.fold_batch_norm import fold_batch_norm
 from workbench.models.cleanup.fold_bias import fold_bias
 from workbench.models.cleanup.fold_constants import fold_constants
+from workbench.models.cleanup.free_batch import free_batch
 from workbench.models.cleanup.program_graph import ProgramGraph
 from workbench.models.cleanup.random_run import largest_difference, run, run_on_random_inputs
 from workbench.models.cleanup.remove_dead import remove_dead
@@ -27,6 +28,7 @@ REWRITES: Mapping[str, Callable[[ProgramGraph], int]] = {
     "fold_bias": fold_bias,
     "fold_constants": fold_constants,
     "fold_batch_norm": fold_batch_norm,
+    "free_batch": free_batch,
     "unshuffle": unshuffle,
     "remove_dead": remove_dead,
 }

@@ -20,8 +20,10 @@ LAYOUTS = ("NCHW", "AnyLayout", "")
 
 
 def is_convolution(op: Any) -> bool:
-    """A 2-D convolution, transposed or not, on NCHW tensors."""
-    return op is not None and op.type in CONVOLUTIONS | TRANSPOSED and op.attr("data_format") in LAYOUTS
+    """A 2-D convolution, transposed or not, on NCHW tensors, of an input and a filter only (fused ones have a bias, too)."""
+    if op is None or op.type not in CONVOLUTIONS | TRANSPOSED:
+        return False
+    return op.attr("data_format") in LAYOUTS and len(op.input_arg_names) == 2
 
 
 def is_product(op: Any) -> bool:

@@ -167,6 +167,11 @@ class ProgramGraph:
         op._rename_input(old, new)
         self._connect(op)
 
+    def infer_shape(self, op: Any) -> None:
+        """Let Paddle find the shapes of an operator's outputs again, after its inputs' or attributes changed."""
+        if op.type not in PLUMBING:
+            op.desc.infer_shape(self._block.desc)
+
     def _store(self, name: str, value: NDArray[Any]) -> None:
         tensor = self.scope.var(name).get_tensor()
         tensor.set(np.ascontiguousarray(value), import_paddle().CPUPlace())
