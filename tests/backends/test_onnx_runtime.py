@@ -18,7 +18,9 @@ SQNR_DB = 10.0
 @pytest.fixture(scope="module")
 def models(finished_run):
     found = [Model.open(folder) for folder in finished_run.folder.joinpath("models").iterdir()]
-    return {model.manifest.precision: model for model in found if model.manifest.format is Format.ONNX}
+    ours = [model for model in found if model.manifest.format is Format.ONNX]
+    assert sorted(model.manifest.precision for model in ours) == ["fp32", "int8"]
+    return {model.manifest.precision: model for model in ours}
 
 
 @pytest.fixture(scope="module")

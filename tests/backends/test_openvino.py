@@ -28,10 +28,19 @@ HAS_BF16 = bool({"avx512_bf16", "amx_bf16"} & set(this_machine().isa))
 
 
 @pytest.fixture(scope="module")
-def models(finished_run):
-    """The ONNX Models of a run by precision, whichever backend they were lowered for."""
-    found = [Model.open(folder) for folder in finished_run.folder.joinpath("models").iterdir()]
-    return {model.manifest.precision: model for model in found if model.manifest.format is Format.ONNX}
+def models(finished_run, run_native, tmp_path_factory):
+    """The Paddle Models of a run, FP32 and INT8, as this backend wants them."""
+    folder = tmp_path_factory.mktemp("prepared")
+    # A quantized Model finds its float twin beside itself.
+    shutil.copytree(finished_run.folder / "models", folder, dirs_exist_ok=True)
+    found = [Model.open(path) for path in folder.iterdir()]
+    prepared = {}
+    for model in (model for model in found if model.manifest.format is Format.PADDLE):
+        function = BACKENDS[BACKEND].prepare_function(model, Settings())
+        outcome = run_native(function, model=model.folder, models=folder)
+        assert outcome.status == "ok", outcome.reason
+        prepared[model.manifest.precision] = Model.open(folder / outcome.value["digest"])
+    return prepared
 
 
 @pytest.fixture(scope="module")
