@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+import resource
 import shutil
 import subprocess
 from dataclasses import asdict, dataclass
@@ -22,6 +23,7 @@ ISA_MEANING = {
     "amx_int8": "INT8 matrix tiles: INT8 fastest where the layers are large",
     "amx_bf16": "BF16 matrix tiles: BF16 may be as fast as INT8, without its error",
 }
+KIBIBYTE = 1024
 GPU_KIND = ("name", "memory.total", "compute_cap")
 PACKAGES = (
     "numpy", "onnx", "onnxruntime", "onnxruntime-gpu", "openvino", "paddle2onnx", "paddlepaddle", "paddlepaddle-gpu",
@@ -104,3 +106,8 @@ def _gpus() -> list[dict[str, str]]:
         return [dict(zip(fields, row, strict=True)) for row in rows]
     except (subprocess.SubprocessError, OSError, ValueError):
         return []
+
+
+def peak_memory_mb() -> float:
+    """The largest resident set of this process so far, in MB (1e6 bytes)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIBIBYTE / 1e6

@@ -12,7 +12,7 @@ from workbench.backends.base import Arrays, Settings, stack, unstack
 from workbench.backends.registry import BACKENDS
 from workbench.errors import InputError
 from workbench.files import write_json
-from workbench.measure.memory import peak_memory_mb
+from workbench.machine import peak_memory_mb
 from workbench.measure.statistics import percentile_interval, sqnr_db
 from workbench.models.model import Model, matching_inputs
 from workbench.tasks.base import Task

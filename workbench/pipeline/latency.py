@@ -12,7 +12,7 @@ from workbench.measure.statistics import summarize
 from workbench.pipeline.plan import Cell
 from workbench.pipeline.progress import Bar
 from workbench.pipeline.stages import Experiment, Stage, deployment_identity, ready_cells, session_arguments
-from workbench.records import Scope, Status
+from workbench.records import Scope
 
 logger = logging.getLogger(__name__)
 CONTROL = "control"

@@ -1,7 +1,6 @@
 """Running a float Paddle program over the calibration data, once, and keeping statistics of every float activation."""
 
 import math
-import resource
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import numpy as np
 
 from workbench.compatibility import import_paddle
 from workbench.errors import InputError
+from workbench.machine import peak_memory_mb
 from workbench.models.model import Model, matching_inputs
 from workbench.quant.statistics import Statistics, load_statistics, save_statistics
 from workbench.tasks.loader import load_task
@@ -20,8 +20,6 @@ from workbench.worker import Channel
 
 if TYPE_CHECKING:
     from workbench.tasks.base import Inputs, Sample, Task
-
-KILOBYTES_PER_MB = 1e3
 
 
 @dataclass(frozen=True)
@@ -65,13 +63,13 @@ def _measure(source: Model, feeds: "Feeds") -> tuple[list[str], Statistics, floa
         for name in names:
             program.global_block().var(name).persistable = True  # or the executor would free it
         statistics = Statistics.empty(len(names))
-        before = _peak_mb()
+        before = peak_memory_mb()
         for values in feeds:
             executor.run(
                 program, feed=dict(zip(feed_names, values, strict=True)), fetch_list=fetches, return_numpy=False
             )
             statistics.add([_value(scope, name) for name in names])
-    return names, statistics, _peak_mb() - before
+    return names, statistics, peak_memory_mb() - before
 
 
 def float_activations(paddle: Any, program: Any) -> list[str]:
@@ -99,10 +97,6 @@ def _value(scope: Any, name: str) -> Any:
     variable = scope.find_var(name)
     tensor = variable.get_tensor() if variable is not None else None
     return np.asarray(tensor) if tensor is not None and tensor._is_initialized() else None
-
-
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KILOBYTES_PER_MB
 
 
 class Feeds:

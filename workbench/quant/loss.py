@@ -57,5 +57,9 @@ def _constant(kind: str, bins: int) -> Array:
     centres = np.linspace(-1.0, 1.0, bins)[:, None]
     steps = SEARCH_SCALES / LEVELS
     quantized = np.clip(np.round(centres / steps), -LEVELS - 1, LEVELS) * steps
-    found: dict[str, Array] = {"value": quantized, "square": np.square(quantized), "error": np.square(quantized - centres)}
+    found: dict[str, Array] = {
+        "value": quantized,
+        "square": np.square(quantized),
+        "error": np.square(quantized - centres),
+    }
     return found[kind]
