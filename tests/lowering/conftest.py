@@ -69,24 +69,24 @@ class Network:
         return [self.random.normal(0, 1, shape).astype(np.float32) for _ in range(count)]
 
 
-def run(model: Any, x: np.ndarray, outputs: list[str] | None = None, *, plain: bool = False) -> list[np.ndarray]:
-    """Outputs by ONNX Runtime, as it optimizes by default, or operator by operator."""
+def run(model: Any, *samples: np.ndarray, plain: bool = False) -> list[np.ndarray]:
+    """Outputs of all samples by ONNX Runtime, as it optimizes by default, or operator by operator."""
     options = onnxruntime.SessionOptions()
     if plain:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 3
     options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(model.SerializeToString(), options).run(outputs, {"x": x})
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+    return [value for x in samples for value in session.run(None, {session.get_inputs()[0].name: x})]
 
 
-def run_openvino(model: Any, x: np.ndarray) -> list[np.ndarray]:
-    """Outputs by OpenVINO's CPU plugin."""
+def run_openvino(model: Any, *samples: np.ndarray) -> list[np.ndarray]:
+    """Outputs of all samples by OpenVINO's CPU plugin."""
     runtime = pytest.importorskip("openvino")
     core = runtime.Core()
     settings = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
     compiled = core.compile_model(core.read_model(model.SerializeToString()), "CPU", settings)
-    found = compiled({0: x})
-    return [np.array(found[output]) for output in compiled.outputs]
+    return [np.array(found[output]) for x in samples for found in [compiled({0: x})] for output in compiled.outputs]
 
 
 RUNTIMES = {"onnxruntime": run, "openvino": run_openvino}
@@ -107,9 +107,10 @@ def measured_ranges(model: Any, samples: list[np.ndarray]) -> dict[str, tuple[fl
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(everything.SerializeToString(), options)
+    entry = session.get_inputs()[0].name
     found: dict[str, tuple[float, float]] = {}
     for x in samples:
-        values = zip(["x", *names], [x, *session.run(names, {"x": x})], strict=True)
+        values = zip([entry, *names], [x, *session.run(names, {entry: x})], strict=True)
         for name, value in values:
             if value.dtype == np.float32:
                 low, high = found.get(name, (0.0, 0.0))
@@ -165,9 +166,7 @@ class Lowered:
 
     @property
     def sqnr(self) -> float:
-        runner = RUNTIMES[self.backend]
-        before = [value for x in self.samples for value in run(self.before, x)]
-        return decibels(before, [value for x in self.samples for value in runner(self.model, x)])
+        return decibels(run(self.before, *self.samples), RUNTIMES[self.backend](self.model, *self.samples))
 
     def kernels(self) -> Counter[str]:
         """Operators of the graph as ONNX Runtime optimizes it."""

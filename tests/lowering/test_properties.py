@@ -14,8 +14,9 @@ from onnx import helper, numpy_helper
 
 from workbench.lowering.weights import channel_axis, quantize_weight
 
-EXAMPLES = 25
+EXAMPLES = 60
 ALLOWED_LOSS_DB = 1.0
+PLENTY_DB = 32.0  # the error of a few roundings to 8 bits, where chance decides which of two ways has one more
 MATRIX = ("Conv", "Gemm", "MatMul")
 BACKENDS = [
     "onnxruntime",
@@ -104,8 +105,5 @@ def test_lowered_network_is_as_near_as_paddles_int8_when_grown_from_any_steps(lo
     found = lowering(network, grow(network, steps, head), backend=backend)
     ranges = lowering.measured_ranges(found.before, found.samples)
     yardstick = paddle_like(lowering.copy_of(found.before), ranges)
-    signal, simulated = (
-        [value for x in found.samples for value in lowering.run(model, x, plain=True)]
-        for model in (found.before, yardstick)
-    )
-    assert found.sqnr >= lowering.decibels(signal, simulated) - ALLOWED_LOSS_DB
+    signal, simulated = (lowering.run(model, *found.samples, plain=True) for model in (found.before, yardstick))
+    assert found.sqnr >= min(lowering.decibels(signal, simulated) - ALLOWED_LOSS_DB, PLENTY_DB)
