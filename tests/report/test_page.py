@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from workbench.records import Metric, Record
+from workbench.records import Metric, Precision, Record
 from workbench.report.expectations import Verdict, VerdictStatus
 from workbench.report.page import write_report
 
@@ -79,6 +79,30 @@ def test_report_tells_the_facts_in_both_forms_when_written(
         assert "within 4 % of 1" in text
         assert "avx2, avx512_vnni" in text
         assert not re.search(r"\bnan\b|\bNone\b", text)
+
+
+def test_report_tells_why_int8_is_slow_when_it_is(
+    tmp_path: Path, make_record: Callable[..., Record], make_metric: Callable[..., Metric]
+) -> None:
+    slow = {
+        "latency_mean_ms": 12.0,
+        "speedup_vs_fp32": 1.03,
+        "speedup_low": 1.0,
+        "speedup_high": 1.06,
+        "int8_share": 0.5,
+    }
+    rows = [
+        make_record(precision=Precision.FP32),
+        make_record(**slow),
+        make_record(precision=Precision.BF16, latency_mean_ms=6.0),
+    ]
+    key = {"precision": Precision.INT8, "method": "static", "variant": "hist"}
+    metrics = [make_metric("float_operators/Conv", 3, **key), make_metric("unknown_operators/HardSwish", 1, **key)]
+    page, markdown = report(tmp_path, rows, metrics=metrics)
+    for text in (page.text, markdown):
+        assert "50 % of the convolutions and matrix products run in INT8; in float stay: 3 Conv." in text
+        assert "The lowering knows no INT8 form of: HardSwish." in text
+        assert "INT8 is not the best choice here (cpu, runtime, 1 thread, batch 1): BF16" in text
 
 
 def test_report_says_so_when_nothing_was_measured(tmp_path: Path, all_unavailable: list[Record]) -> None:

@@ -10,7 +10,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from workbench.files import write_text
 from workbench.records import Metric, Record, Scope
-from workbench.report.best_choice import best_choice_sentences
 from workbench.report.control import NAMES
 from workbench.report.expectations import Verdict
 from workbench.report.labels import SCOPE_TITLES
@@ -22,12 +21,11 @@ from workbench.report.prose import (
     disturbance_sentences,
     machine_facts,
     plot_caption,
+    result_sentences,
     summary,
 )
 from workbench.report.search import search_section
-from workbench.report.sentences import fastest_sentences
 from workbench.report.tables import cells, escape_markdown, field_table, long_table, metrics_table, reasons, to_markdown
-from workbench.report.why_slow import slow_sentences
 
 
 def write_report(
@@ -58,11 +56,7 @@ def write_report(
     page = {
         "title": title,
         "summary": summary(records, verdicts),
-        "sentences": [
-            *fastest_sentences(records),
-            *best_choice_sentences(records, metrics),
-            *slow_sentences(records, metrics, machines),
-        ],
+        "sentences": result_sentences(records, metrics, machines),
         "scopes": [(SCOPE_TITLES[scope], table) for scope in Scope if not (table := field_table(records, scope)).empty],
         "figures": figures,
         "searches": sections,

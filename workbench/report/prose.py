@@ -1,13 +1,16 @@
 """The fixed and the small derived texts of a report: how it was measured, on what machine, with what result."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workbench.measure.disturbance import Disturbance
 from workbench.records import Metric, Record, Status
+from workbench.report.best_choice import best_choice_sentences
 from workbench.report.control import Control, controls
 from workbench.report.expectations import Verdict, VerdictStatus
 from workbench.report.labels import count, number, place, varying
+from workbench.report.sentences import fastest_sentences
+from workbench.report.why_slow import slow_sentences
 
 MACHINE_TITLES = {
     "machine_id": "Machine",
@@ -51,6 +54,17 @@ def summary(records: Sequence[Record], verdicts: Sequence[Verdict]) -> str:
     tally = [(status, sum(verdict.status is status for verdict in verdicts)) for status in VerdictStatus]
     held = ", ".join(f"{amount} {status.replace('_', ' ')}" for status, amount in tally if amount)
     return f"{measured} of {len(records)} rows measured. Expectations: {held or 'none stated'}."
+
+
+def result_sentences(
+    records: Sequence[Record], metrics: Sequence[Metric], machines: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """What the rows say: INT8 against FP32, where a float is the better choice, and why INT8 is not faster where it is not."""
+    return [
+        *fastest_sentences(records),
+        *best_choice_sentences(records, metrics),
+        *slow_sentences(records, metrics, machines),
+    ]
 
 
 def control_sentences(metrics: Sequence[Metric]) -> list[str]:

@@ -19,14 +19,17 @@ SCHEMES = {"symmetric": "int8 around zero", "asymmetric": "uint8 from minimum to
 
 
 def sensitivity_table(found: Mapping[str, Any], *, top: int | None = None) -> pd.DataFrame:
-    """All tensors, or the `top` worst: output SQNR and cosine when only that tensor is quantized, and who reads it."""
+    """All tensors, or the `top` worst: output SQNR and cosine when only that tensor is quantized, and who reads it.
+
+    `share` is its part of the noise of all activations, or all weights, when each is quantized alone.
+    """
     rows = [
         {
             "tensor": row["tensor"],
             "kind": row["kind"],
             "SQNR dB": f"{row['sqnr_db']:.1f}",
             "cosine": f"{row['cosine']:.5f}",
-            "share of the noise of its kind": f"{100 * row['share']:.1f} %",
+            "share": f"{100 * row['share']:.1f} %",
             "read by": ", ".join(row["readers"]),
         }
         for row in found["rows"][:top]
