@@ -23,7 +23,8 @@ from workbench.tasks.base import Inputs, Outputs
 SIZE = 16  # pixels, height and width
 CLASSES = 4
 NOISE = 70.0
-CALIBRATION, EVALUATION = "calibration", "evaluation"
+CALIBRATION, EVALUATION, SEARCH = "calibration", "evaluation", "search"
+FIRST_SEED = {CALIBRATION: 0, EVALUATION: 10_000, SEARCH: 30_000}  # the network was trained on those from 20,000
 
 
 class Decoded(NamedTuple):
@@ -51,6 +52,7 @@ def normalise(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 class TinyOptions(TaskOptions):
     calibration_images: int = Field(8, ge=0)
     evaluation_images: int = Field(32, ge=0)
+    search_images: int = Field(0, ge=0)
     shared_images: int = Field(0, ge=0, description="evaluation pictures that are calibration pictures too")
 
 
@@ -73,6 +75,9 @@ class Textures(Task):
     def evaluation(self) -> Sequence[Sample]:
         shared, count = self.options.shared_images, self.options.evaluation_images
         return [_sample(CALIBRATION if index < shared else EVALUATION, index) for index in range(count)]
+
+    def search(self) -> Sequence[Sample]:
+        return [_sample(SEARCH, index) for index in range(self.options.search_images)]
 
     def preprocess(self, image: Decoded) -> tuple[Inputs, None]:
         inputs = {"image": normalise(image.picture)[np.newaxis]}
@@ -137,5 +142,5 @@ def _read_fault(path: Path) -> dict[str, Any]:
 
 def _sample(part: str, index: int) -> Sample:
     label = index % CLASSES
-    picture = make_picture(label, seed=index + (0 if part == CALIBRATION else 10_000))
+    picture = make_picture(label, seed=index + FIRST_SEED[part])
     return Sample.from_array(f"{part}_{index:03d}", picture, truth=label, decode=lambda array: Decoded(array, part))

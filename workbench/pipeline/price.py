@@ -33,12 +33,9 @@ def price_of_float(experiment: Experiment, cell: Cell, *, quantized: str, chosen
     ratio = result.speedup("chosen", "quantized", Scope.RUNTIME)
     if ratio is None:
         return None
-    medians = {
-        name: float(np.median([np.median(block) for block in member.blocks[Scope.RUNTIME]]))
-        for name, member in result.members.items()
-    }
+    median = float(np.median([np.median(block) for block in result.members["quantized"].blocks[Scope.RUNTIME]]))
     return {
-        "ms": medians["chosen"] - medians["quantized"],
+        "ms": (ratio.value - 1) * median,  # by the ratio: the machine may have changed its pace between two blocks
         "ratio": ratio.value,
         "low": ratio.low,
         "high": ratio.high,

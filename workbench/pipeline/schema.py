@@ -1,5 +1,6 @@
 """The JSON Schemas of recipes and results, and the reference page, all made from the models that check them."""
 
+import re
 from enum import Enum
 from typing import Any
 
@@ -126,14 +127,7 @@ def _type(field: FieldInfo) -> str:
         if type(annotation) is type
         else str(annotation).replace("typing.", "").replace("<class '", "").replace("'>", "")
     )
-    for prefix in (
-        "workbench.experiment.",
-        "workbench.records.",
-        "workbench.quant.static.",
-        "workbench.backends.onnx_runtime.",
-        "pathlib.",
-    ):
-        text = text.replace(prefix, "")
+    text = re.sub(r"\b(workbench(\.\w+)*|pathlib)\.", "", text)
     return text.replace("|", "\\|")
 
 

@@ -120,14 +120,16 @@ def _places(experiment: Experiment, entry: Quantization) -> Iterator[tuple[Cell,
     """One INT8 cell of the recipe for each backend to search on, with its FP32 cell."""
     assert entry.accuracy is not None
     cells = experiment.cells()
-    quantized = {c.backend: c for c in reversed(cells) if c.precision.is_quantized and c.model == model_key(entry)}
+    quantized: dict[str, Cell] = {}
+    for cell in cells:
+        if cell.precision.is_quantized and cell.model == model_key(entry):
+            quantized.setdefault(cell.backend, cell)
     if unknown := [name for name in entry.accuracy.backends if name not in quantized]:
         raise InputError(
             f"quantize.accuracy.backends: {unknown[0]!r} is not deployed in INT8; deployed are: {', '.join(quantized)}"
         )
-    for cell in cells:
-        chosen = quantized.get(cell.backend) is cell
-        if chosen and (not entry.accuracy.backends or cell.backend in entry.accuracy.backends):
+    for cell in quantized.values():
+        if not entry.accuracy.backends or cell.backend in entry.accuracy.backends:
             yield cell, next(other for other in cells if other.group == cell.group and other.is_baseline)
 
 
