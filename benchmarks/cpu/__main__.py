@@ -13,7 +13,7 @@ import yaml
 
 from benchmarks.cpu import calibration
 from benchmarks.cpu.compare import compare, planned_rows
-from benchmarks.cpu.rows import Row, failed, plain_table, read_parts, write_part, write_tables
+from benchmarks.cpu.rows import Row, failed, notes, plain_table, read_parts, write_part, write_tables
 from benchmarks.cpu.subjects import BACKEND_NAMES, REPOSITORY, SUBJECTS, Subject
 from workbench import pipeline
 from workbench.errors import WorkbenchError
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Here and not after the loop: a run that is cut short leaves the tables of what it measured.
         rows = read_parts(folder, [f"{name}-{part}" for name in SUBJECTS for part in PARTS])
         write_tables(folder, rows, title=TITLE, machine=machine_line())
-    print(plain_table(rows))
+    print("\n".join([plain_table(rows), *notes(rows)]))
     print(f"\n{TITLE}\n{machine_line()}; {time.monotonic() - start:.0f} s; tables: {folder}/results.csv, table.md")
     return int(all(row.ratio is None for row in rows))
 

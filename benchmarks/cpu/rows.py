@@ -123,14 +123,18 @@ def plain_table(rows: Iterable[Row]) -> str:
     return "\n".join("  ".join(line).rstrip() for line in aligned)
 
 
+def notes(rows: Iterable[Row]) -> list[str]:
+    """How the machine disturbed the measurements: a line for each group that it did."""
+    return list(dict.fromkeys(f"{row.model} on {row.backend}: {row.note}" for row in rows if row.note))
+
+
 def markdown_table(rows: Sequence[Row], *, title: str, machine: str) -> str:
     """The rows as a page for the README, with the machine named, and the notes about how they were taken."""
     rule = ["---:" if heading in NUMERIC else "---" for heading in HEADINGS]
     lines = [list(HEADINGS), rule, *map(_cells, rows)]
-    notes = dict.fromkeys(f"{row.model} on {row.backend}: {row.note}" for row in rows if row.note)
     parts = [title, "\n".join(f"| {' | '.join(line)} |" for line in lines), f"Machine: {machine}."]
-    if notes:
-        parts.append("\n".join(f"- {note}" for note in notes))
+    if said := notes(rows):
+        parts.append("\n".join(f"- {note}" for note in said))
     return "\n\n".join(parts) + "\n"
 
 
