@@ -175,3 +175,12 @@ def test_every_reader_takes_the_pair_when_one_of_them_is_in_float(lowering, netw
     found = lowering(network, network.conv(network.conv(trunk)), network.add("Tanh", trunk, name="side"))
     assert found.reads_pair("trunk") == ["Conv", "Tanh"]
     assert found.kernels()["QLinearConv"] == 2
+
+
+def test_gated_activation_runs_in_int8_when_its_product_is_quantized(lowering, network):
+    first = network.conv("x")
+    gated = network.add("Mul", first, network.add("Sigmoid", first))
+    found = lowering(network, network.conv(network.conv(gated)))
+    kernels = found.kernels()
+    assert (kernels["QLinearSigmoid"], kernels["QLinearMul"], kernels["QLinearConv"]) == (1, 1, 2)
+    assert found.sqnr > BOUND_DB - 3

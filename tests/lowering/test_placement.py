@@ -95,6 +95,7 @@ def test_tensor_stays_in_float_when_it_is_only_moved_into_a_kept_one(lowering, n
     pool = network.add("MaxPool", relu, kernel_shape=[2, 2], strides=[2, 2], name="pool")
     found = lowering(network, network.conv(network.conv(pool)), kept={"pool": "large outliers"})
     assert "relu" not in found.pairs
+    assert "its output is kept in float" in {left.reason for left in found.placement.float_operators}
 
 
 def test_unknown_operators_are_named_when_no_rule_is_for_them(lowering):

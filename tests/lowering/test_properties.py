@@ -14,9 +14,9 @@ from onnx import helper, numpy_helper
 
 from workbench.lowering.weights import channel_axis, quantize_weight
 
-EXAMPLES = 60
+EXAMPLES = 50
 ALLOWED_LOSS_DB = 1.0
-PLENTY_DB = 32.0  # the error of a few roundings to 8 bits, where chance decides which of two ways has one more
+PLENTY_DB = 30.0  # a few roundings to 8 bits: there a residual sum in INT8, which Paddle has not, costs up to 1.3 dB
 MATRIX = ("Conv", "Gemm", "MatMul")
 BACKENDS = [
     "onnxruntime",

@@ -37,12 +37,17 @@ def matrix_products_read_int8(plan: Plan, node: "onnx.NodeProto") -> None:
     writes_int8 = plan.leads_to_int8(written) and plan.ranges.known([written])
     plan.pair(node.input[0])
     if node.op_type == "Conv" and not writes_int8:
-        at_end = not plan.leads_to_int8(written)
-        plan.keep_in_float(node, "part of an output head" if at_end else "its output has no range")
+        plan.keep_in_float(node, _why_it_writes_float(plan, written))
         return
     plan.int8_weights.add(node.output[0])
     if writes_int8 and node.op_type != "MatMul":
         plan.pair(written)
+
+
+def _why_it_writes_float(plan: Plan, written: str) -> str:
+    if not plan.leads_to_int8(written):
+        return "part of an output head"
+    return "its output is kept in float" if plan.ranges.kept(written) else "its output has no range"
 
 
 @handles("ConvTranspose")

@@ -55,6 +55,7 @@ class Ranges:
         self._scales = scales.activations
         self._in_float = scales.in_float(backend)
         self._found: dict[str, Interval | None] = {}
+        self._kept: dict[str, bool] = {}
         self._group: dict[str, str] = {}
 
     def of(self, tensor: str) -> Interval | None:
@@ -66,10 +67,13 @@ class Ranges:
 
     def kept(self, tensor: str) -> bool:
         """Whether a tensor is to stay in float, or is only moved into ones that are: they would inherit its error."""
-        if tensor in self._in_float:
-            return True
-        readers = self._graph.readers(tensor) if self._in_float and tensor not in self._graph.outputs else []
-        return bool(readers) and all(keeps_range(node) and all(map(self.kept, node.output)) for node in readers)
+        if not self._in_float:
+            return False
+        if tensor not in self._kept:
+            readers = [] if tensor in self._graph.outputs else self._graph.readers(tensor)
+            moved = bool(readers) and all(keeps_range(n) and all(map(self.kept, n.output)) for n in readers)
+            self._kept[tensor] = moved or tensor in self._in_float
+        return self._kept[tensor]
 
     def known(self, tensors: Iterable[str]) -> bool:
         """Whether all of the tensors have a range."""
