@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from workbench.errors import InputError
-from workbench.experiment import RECIPES, Deployment, Recipe, find_recipe, read_recipe, validate
+from workbench.experiment import RECIPES, Deployment, Quantization, Recipe, find_recipe, read_recipe, validate
 from workbench.records import Device, Precision, Scope
 
 REMOVED = object()
@@ -194,6 +194,19 @@ def test_options_are_the_other_keys_when_a_part_has_any(tmp_path):
     assert recipe.deploy[0].options == {"graph_optimization": "basic"}
     assert recipe.quantize[0].options == {"algo": "hist", "batches": 3}
     assert Deployment(backend="x", precision="fp32").options == {}
+
+
+def test_smoke_searches_little_when_accuracy_is_asked_for():
+    entry = Quantization.model_validate({"method": "static", "accuracy": {"max_drop": 0.5, "metric": "mAP"}})
+    small = entry.smoke().accuracy
+    assert (small.max_drop, small.metric, small.max_evaluations, small.images) == (0.5, "mAP", 2, 4)
+    assert Quantization(method="static").smoke() == Quantization(method="static")
+
+
+@pytest.mark.parametrize("accuracy", [{"drop": 1}, {"max_drop": -1}, {"max_evaluations": 0}, {"images": 0}])
+def test_accuracy_is_refused_when_a_key_or_value_is_wrong(accuracy):
+    with pytest.raises(ValidationError):
+        Quantization.model_validate({"method": "static", "accuracy": accuracy})
 
 
 def test_smoke_does_little_and_expects_nothing_when_asked(tmp_path):

@@ -99,6 +99,12 @@ def test_variant_follows_from_options_when_none_is_given():
     assert model_key(Quantization(method="static", algo="mse", variant="mine")) == "static-mine"
 
 
+def test_variant_tells_the_accuracy_asked_for_when_there_is_a_target():
+    entry = Quantization.model_validate({"method": "static", "algo": "mse", "accuracy": {"max_drop": 0.5}})
+    assert (variant_of(entry), model_key(entry)) == ("mse-within0.5", "static-mse-within0.5")
+    assert variant_of(entry.model_copy(update={"variant": "mine"})) == "mine"
+
+
 def test_key_is_fit_for_a_file_name_when_everything_is_set():
     found = plan({"backend": "x", "device": "gpu", "precision": "int8+fp16", "pinned": True, "threads": 2, "batch": 8})
     assert [cell.key for cell in found] == ["x-gpu-fp32-t2-b8-fp32", "x-gpu-int8+fp16-t2-b8-pinned-static-hist"]

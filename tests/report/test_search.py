@@ -29,7 +29,7 @@ def outcome(*trials: dict[str, Any], chosen: int | None, price: dict[str, float]
 @pytest.fixture
 def found() -> dict[str, Any]:
     first, second = trial(0, 3.5, 12.0, passed=False), trial(1, 0.4, 20.0, passed=True)
-    price = {"ms": 1.25, "ratio": 1.1, "low": 1.05, "high": 1.15}
+    price = {"ms": 1.25, "ratio": 1.1, "low": 1.05, "high": 1.15, "warning": ""}
     return {
         "metric": "mAP",
         "target": {"max_drop": 1.0, "min_sqnr_db": None},
@@ -49,6 +49,12 @@ def test_sentences_tell_what_was_found_and_its_price_when_the_target_is_met(foun
         "paddle_inference: reached after 2 evaluations (the target is met): hist ranges with 1 tensor kept in float: "
         "0.40 points of mAP lost on 32 search samples, 20.0 dB, +1.25 ms for what is in float (latency x 1.1, 1.05 to 1.15)."
     )
+
+
+def test_price_is_called_noisy_when_the_machine_was_disturbed(found, tmp_path):
+    found["backends"]["paddle_inference"]["price"]["warning"] = "other processes used 1.0 cores"
+    sentence = search_section("static-hist", found, out_dir=tmp_path, caption="A CPU.").sentences[0]
+    assert "1.05 to 1.15; the machine was not quiet)" in sentence
 
 
 def test_sentences_tell_what_is_missing_when_the_target_is_not_met(found, tmp_path):

@@ -13,7 +13,8 @@ from workbench.report.plots import Figure
 from workbench.report.series import Chart, Series, render_charts
 
 JUDGED = (
-    "A trial is judged by its drop averaged with those of trials whose SQNR says that they cannot be better or worse."
+    "On few samples a drop alone is noise, and more noise in the outputs cannot mean less of a drop: a trial is judged by its "
+    "drop averaged with its neighbours' until the drops never rise with the SQNR."
 )
 
 
@@ -65,7 +66,9 @@ def _price(one: Mapping[str, Any]) -> Iterator[str]:
     """What the tensors in float cost in time."""
     if price := one["price"]:
         interval = f"{number(price['low'], digits=3)} to {number(price['high'], digits=3)}"
-        yield f"{price['ms']:+.2f} ms for what is in float (latency x {number(price['ratio'], digits=3)}, {interval})"
+        noise = "; the machine was not quiet" if price["warning"] else ""
+        ratio = number(price["ratio"], digits=3)
+        yield f"{price['ms']:+.2f} ms for what is in float (latency x {ratio}, {interval}{noise})"
 
 
 def _trial(name: str, trial: Mapping[str, Any]) -> dict[str, Any]:
