@@ -22,12 +22,17 @@ JOB = "workbench.measure.timer:latency_job"
 
 @dataclass(frozen=True)
 class Member:
-    """One model of a comparison group: the arguments of its latency job and where its log goes."""
+    """One model of a comparison group: the arguments of its latency job, where its log goes, and its scopes (None: all)."""
 
     name: str
     arguments: dict[str, Any]
     log: Path
     threads: int
+    scopes: tuple[Scope, ...] | None = None
+
+    def takes_part(self, scope: Scope) -> bool:
+        """Whether the member is measured in a scope."""
+        return self.scopes is None or scope in self.scopes
 
 
 @dataclass
@@ -51,7 +56,7 @@ class GroupResult:
     def speedup(self, baseline: str, other: str, scope: Scope) -> Interval | None:
         """How many times faster than the baseline a member is, or None when either was not measured to the end."""
         a, b = (self.members[name] for name in (baseline, other))
-        if a.outcome.status is not Status.OK or b.outcome.status is not Status.OK:
+        if a.outcome.status is not Status.OK or b.outcome.status is not Status.OK or scope not in b.blocks:
             return None
         return block_ratio(a.blocks[scope], b.blocks[scope])
 
@@ -69,7 +74,8 @@ def measure_group(
         meter = LoadMeter(threads=max(member.threads for member in members))
         total = len(measurement.scopes) * measurement.rounds
         for number, (scope, turn) in enumerate((s, r) for s in measurement.scopes for r in range(measurement.rounds)):
-            names = list(workers) if turn % 2 == 0 else list(reversed(workers))
+            taking_part = [member.name for member in members if member.name in workers and member.takes_part(scope)]
+            names = taking_part if turn % 2 == 0 else list(reversed(taking_part))
             for name in names:
                 if not _block(workers[name], scope, measurement, measured=results[name]):
                     del workers[name]
