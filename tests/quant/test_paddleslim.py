@@ -4,8 +4,8 @@ import pytest
 
 from workbench.experiment import TaskSource
 from workbench.models.model import Model
+from workbench.quant.levels import BINS
 from workbench.quant.ranges import Algorithm
-from workbench.quant.statistics import BINS
 from workbench.tasks.loader import task_spec
 
 SAME_VALUE = {Algorithm.ABS_MAX, Algorithm.AVG}

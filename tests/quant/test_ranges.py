@@ -5,14 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from workbench.quant.levels import LEVELS, STEPS
+from workbench.quant.levels import BINS, LEVELS, STEPS
 from workbench.quant.ranges import Algorithm, Ranges, hist_threshold, kl_threshold
-from workbench.quant.statistics import BINS, Statistics
+from workbench.quant.statistics import Statistics
 
 
-def statistics_of(values):
-    statistics = Statistics.empty(1)
+def statistics_of(values, slope=1.0):
+    statistics = Statistics.empty(1, slopes=[slope])
     statistics.add([values.astype(np.float32).reshape(1, -1)])
+    statistics.finish()
     return statistics
 
 
@@ -104,8 +105,9 @@ def test_ranges_clip_what_the_activation_makes_small_when_one_follows():
     def leaky(x):
         return np.where(x > 0, x, slope * x)
 
-    ranges = Ranges(statistics_of(values), Algorithm.HIST, hist_percent=0.99999)
-    plain, before_leaky = ranges.of(0), ranges.of(0, activation=leaky)
+    plain, before_leaky = (
+        Ranges(statistics_of(values, chosen), Algorithm.HIST, hist_percent=0.99999).of(0) for chosen in (1.0, slope)
+    )
     assert before_leaky.minimum > plain.minimum
     assert error(values, before_leaky.minimum, before_leaky.maximum, leaky) < error(
         values, plain.minimum, plain.maximum, leaky

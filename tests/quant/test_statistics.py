@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from workbench.quant.statistics import BINS, Statistics, load_statistics, save_statistics
+from workbench.quant.levels import BINS
+from workbench.quant.statistics import Statistics, load_statistics, save_statistics
 
 
 def batches(scale_by=1.0, count=4, shape=(2, 3, 50, 50)):

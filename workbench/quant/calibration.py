@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,13 +63,22 @@ def _measure(source: Model, feeds: "Feeds") -> tuple[list[str], Statistics, floa
         names = float_activations(paddle, program)
         for name in names:
             program.global_block().var(name).persistable = True  # or the executor would free it
-        statistics = Statistics.empty(len(names))
+        slopes = leaky_slopes(program)
+        statistics = Statistics.empty(len(names), slopes=[slopes.get(name, 1.0) for name in names])
         before = peak_memory_mb()
-        for values in feeds:
-            executor.run(
-                program, feed=dict(zip(feed_names, values, strict=True)), fetch_list=fetches, return_numpy=False
-            )
-            statistics.add([_value(scope, name) for name in names])
+        # One batch is counted while the next one runs.
+        with ThreadPoolExecutor(1) as pool:
+            counted: Future[None] | None = None
+            for values in feeds:
+                feed = dict(zip(feed_names, values, strict=True))
+                executor.run(program, feed=feed, fetch_list=fetches, return_numpy=False)
+                batch = [_value(scope, name) for name in names]
+                if counted is not None:
+                    counted.result()
+                counted = pool.submit(statistics.add, batch)
+            if counted is not None:
+                counted.result()
+        statistics.finish()
     return names, statistics, peak_memory_mb() - before
 
 
@@ -87,6 +97,16 @@ def float_activations(paddle: Any, program: Any) -> list[str]:
     float32 = (paddle.float32, paddle.base.core.VarDesc.VarType.FP32)
     lod_tensor = paddle.base.core.VarDesc.VarType.LOD_TENSOR
     return [v.name for v in variables if not v.persistable and v.type == lod_tensor and v.dtype in float32]
+
+
+def leaky_slopes(program: Any) -> dict[str, float]:
+    """Tensors that only a LeakyReLU reads, and its slope."""
+    readers = defaultdict(list)
+    for op in program.global_block().ops:
+        for name in op.input_arg_names:
+            readers[name].append(op)
+    alone = {name: found[0] for name, found in readers.items() if len(found) == 1}
+    return {name: float(op.attr("alpha")) for name, op in alone.items() if op.type == "leaky_relu"}
 
 
 def _is_bias(variable: Any) -> bool:

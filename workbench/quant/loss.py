@@ -1,6 +1,6 @@
-"""PaddleSlim's searched thresholds (algo `mse` and `emd`), computed from histograms instead of from every value.
+"""Ranges by search: the one with the smallest loss, computed from histograms instead of from every value.
 
-A histogram's bins lie at fixed fractions of its largest value, and so do the thresholds that PaddleSlim tries: what a bin
+PaddleSlim's `mse` and `emd`: a histogram's bins lie at fixed fractions of its largest value, and so do the thresholds that PaddleSlim tries: what a bin
 turns into is the same for all tensors, and the losses of all tensors are one product with a constant matrix.
 """
 
@@ -9,7 +9,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.quant.levels import LEVELS
+from workbench.quant.levels import BINS, LEVELS, SMALLEST, STEPS
+
+COARSE = 8  # bins joined for the search of an asymmetric range
+FRACTIONS = np.linspace(0.3, 1.0, 20)
+SMALL_FRACTIONS = np.concatenate([np.linspace(0.02, 0.26, 7), FRACTIONS])
 
 Array = NDArray[np.float64]
 
@@ -63,3 +67,41 @@ def _constant(kind: str, bins: int) -> Array:
         "error": np.square(quantized - centres),
     }
     return found[kind]
+
+
+def least_error(histogram: Array, absmax: float, low: float, high: float, *, slope: float) -> tuple[float, float]:
+    """The [minimum, maximum] within [low, high] whose uint8 quantization has the smallest squared error.
+
+    `histogram`: 2 BINS + 1 bins centred on multiples of absmax / BINS. `slope`: that of the LeakyReLU after which the error
+    counts; 1 for none.
+    """
+    values, weights = coarse(histogram, absmax)
+    lows = low * (SMALL_FRACTIONS if slope != 1 else FRACTIONS) if low < 0 else np.zeros(1)
+    highs = high * FRACTIONS if high > 0 else np.zeros(1)
+    wanted = leaky_relu(values, slope)
+    best = (np.inf, low, high)
+    for minimum in lows:
+        steps = np.maximum((highs - minimum) / STEPS, SMALLEST / STEPS)[:, None]
+        zero_points = np.round(-minimum / steps)
+        quantized = (np.clip(np.round(values / steps) + zero_points, 0, STEPS) - zero_points) * steps
+        errors = (leaky_relu(quantized, slope) - wanted) ** 2 @ weights
+        if errors.min() < best[0]:
+            best = (float(errors.min()), float(minimum), float(highs[errors.argmin()]))
+    return min(best[1], 0.0), max(best[2], 0.0)
+
+
+def leaky_relu(values: Array, slope: float) -> Array:
+    """x for x > 0, slope * x otherwise."""
+    return values if slope == 1 else np.where(values > 0, values, slope * values)
+
+
+def coarse(histogram: Array, absmax: float) -> tuple[Array, Array]:
+    """Values and counts of a histogram with COARSE of its bins joined, without the empty ones; 0 keeps a bin of its own."""
+    side = BINS // COARSE
+    counts = np.concatenate([
+        histogram[:BINS].reshape(side, COARSE).sum(axis=1), histogram[BINS : BINS + 1], histogram[BINS + 1 :].reshape(side, COARSE).sum(axis=1),
+    ])  # fmt: skip
+    middles = (np.arange(side) * COARSE + (COARSE + 1) / 2) / BINS * absmax
+    values = np.concatenate([-middles[::-1], [0.0], middles])
+    kept = counts > 0
+    return values[kept], counts[kept]

@@ -1,6 +1,5 @@
 """The quantized Paddle program: Q/DQ at the inputs of convolutions and matrix products, int8 weights, PaddleSlim's format."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -60,18 +59,6 @@ class QuantizedProgram:
             raise InputError(
                 f"skip_tensors: no operator of {self._label} reads {unknown[0]!r}; take names from the model's inputs and weights"
             )
-
-    def leaky_slopes(self) -> dict[str, float]:
-        """Tensors that only a LeakyReLU reads, and its slope."""
-        readers = defaultdict(list)
-        for op in self._operators:
-            for name in op.input_arg_names:
-                readers[name].append(op)
-        return {
-            name: float(found[0].attr("alpha"))
-            for name, found in readers.items()
-            if len(found) == 1 and found[0].type == "leaky_relu"
-        }
 
     def write(self, scales: Scales, folder: Path, *, in_float: frozenset[str]) -> dict[str, WeightRange]:
         """Quantize and save as `folder`/model.*; returns the ranges of the weights. A program is written once.

@@ -1,21 +1,15 @@
 """From statistics to ranges: PaddleSlim's algorithms for the symmetric threshold, and their kin for [minimum, maximum]."""
 
-from collections.abc import Callable
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.models.scales import ActivationRange
-from workbench.quant.levels import LEVELS, SMALLEST, STEPS
-from workbench.quant.statistics import BINS, Statistics
+from workbench.quant.levels import BINS, LEVELS, SMALLEST
+from workbench.quant.statistics import Statistics
 
 Array = NDArray[np.float64]
-Activation = Callable[[Array], Array]
-
-COARSE = 8  # bins joined for the search of an asymmetric range
-FRACTIONS = np.linspace(0.3, 1.0, 20)
-SMALL_FRACTIONS = np.concatenate([np.linspace(0.02, 0.26, 7), FRACTIONS])
 
 
 class Algorithm(StrEnum):
@@ -37,9 +31,9 @@ class Ranges:
         self._algorithm = algorithm
         self._percent = hist_percent
 
-    def of(self, row: int, *, activation: Activation | None = None) -> ActivationRange:
-        """The range of one tensor; `activation`: the function that its only reader applies, after which error counts."""
-        minimum, maximum = self.asymmetric(row, activation)
+    def of(self, row: int) -> ActivationRange:
+        """The range of one tensor."""
+        minimum, maximum = self.asymmetric(row)
         return ActivationRange(minimum=minimum, maximum=maximum, absmax=max(self.symmetric(row), SMALLEST))
 
     def symmetric(self, row: int) -> float:
@@ -59,18 +53,21 @@ class Ranges:
             return hist_threshold(histogram, self._percent) * float(width)
         return kl_threshold(histogram) * float(width)
 
-    def asymmetric(self, row: int, activation: Activation | None = None) -> tuple[float, float]:
-        """[minimum <= 0, maximum >= 0]: extremes, their means, percentiles, or the smallest squared error."""
+    def asymmetric(self, row: int) -> tuple[float, float]:
+        """[minimum <= 0, maximum >= 0]: extremes, their means, percentiles, or the smallest squared error.
+
+        Before a LeakyReLU it is always the last, with the error taken after it: it makes most negative values small.
+        """
         found = self._statistics
-        if activation is None:
-            match self._algorithm:
-                case Algorithm.ABS_MAX:
-                    return float(found.minimum[row]), float(found.maximum[row])
-                case Algorithm.AVG:
-                    return float(found.mean_minimum[row]), float(found.mean_maximum[row])
-                case Algorithm.HIST:
-                    return self._percentiles(row)
-        return self._least_error(row, activation)
+        algorithm = self._algorithm if found.slope[row] == 1 else Algorithm.MSE
+        match algorithm:
+            case Algorithm.ABS_MAX:
+                return float(found.minimum[row]), float(found.maximum[row])
+            case Algorithm.AVG:
+                return float(found.mean_minimum[row]), float(found.mean_maximum[row])
+            case Algorithm.HIST:
+                return self._percentiles(row)
+        return float(found.best_minimum[row]), float(found.best_maximum[row])
 
     def _percentiles(self, row: int) -> tuple[float, float]:
         found = self._statistics
@@ -81,23 +78,6 @@ class Ranges:
             min(0.0, max(float(found.minimum[row]), float(low * width))),
             max(0.0, min(float(found.maximum[row]), float(high * width))),
         )
-
-    def _least_error(self, row: int, activation: Activation | None) -> tuple[float, float]:
-        found = self._statistics
-        low, high = float(found.minimum[row]), float(found.maximum[row])
-        values, weights = coarse(found.signed_histogram(row), float(found.absmax[row]))
-        wanted = activation(values) if activation else values
-        lows = low * (SMALL_FRACTIONS if activation else FRACTIONS) if low < 0 else np.zeros(1)
-        highs = high * FRACTIONS if high > 0 else np.zeros(1)
-        best = (np.inf, low, high)
-        for minimum in lows:
-            steps = np.maximum((highs - minimum) / STEPS, SMALLEST / STEPS)[:, None]
-            zero_points = np.round(-minimum / steps)
-            quantized = (np.clip(np.round(values / steps) + zero_points, 0, STEPS) - zero_points) * steps
-            errors = ((activation(quantized) if activation else quantized) - wanted) ** 2 @ weights
-            if errors.min() < best[0]:
-                best = (float(errors.min()), float(minimum), float(highs[errors.argmin()]))
-        return min(best[1], 0.0), max(best[2], 0.0)
 
 
 def hist_threshold(histogram: Array, percent: float) -> float:
@@ -137,15 +117,3 @@ def _divergences(histogram: Array, ends: NDArray[np.int_]) -> Array:
 
 def _running(values: Array) -> Array:
     return np.concatenate([[0.0], np.cumsum(values)])
-
-
-def coarse(histogram: Array, absmax: float) -> tuple[Array, Array]:
-    """Values and counts of a histogram with COARSE of its bins joined, without the empty ones; 0 keeps a bin of its own."""
-    side = BINS // COARSE
-    counts = np.concatenate([
-        histogram[:BINS].reshape(side, COARSE).sum(axis=1), histogram[BINS : BINS + 1], histogram[BINS + 1 :].reshape(side, COARSE).sum(axis=1),
-    ])  # fmt: skip
-    middles = (np.arange(side) * COARSE + (COARSE + 1) / 2) / BINS * absmax
-    values = np.concatenate([-middles[::-1], [0.0], middles])
-    kept = counts > 0
-    return values[kept], counts[kept]

@@ -1,11 +1,9 @@
 """Static post-training quantization: ranges from calibration data, per-channel weights, INT8 on disk."""
 
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import Field
 
 from workbench.errors import UnsupportedError
@@ -91,7 +89,7 @@ def _write(
         kept_in_float = kept_in_float | {
             ALL_BACKENDS: dict.fromkeys(settings.skip_tensors, "skip_tensors of the recipe")
         }
-    activations = choose_ranges(calibration, settings, slopes=program.leaky_slopes())
+    activations = choose_ranges(calibration, settings)
     scales = Scales(activations=activations, kept_in_float=kept_in_float)
     with Model.build(models) as draft:
         weights = program.write(scales, draft.folder, in_float=scales.in_float(PADDLE_INFERENCE))
@@ -114,18 +112,7 @@ def _write(
     return draft.model.digest
 
 
-def choose_ranges(
-    calibration: Calibration, settings: StaticOptions, *, slopes: dict[str, float]
-) -> dict[str, ActivationRange]:
-    """The range of every activation that had values; where a LeakyReLU follows (`slopes`), the error after it counts."""
+def choose_ranges(calibration: Calibration, settings: StaticOptions) -> dict[str, ActivationRange]:
+    """The range of every activation that had values."""
     ranges = Ranges(calibration.statistics, settings.algo, hist_percent=settings.hist_percent)
-    return {
-        name: ranges.of(row, activation=partial(leaky_relu, slope=slopes[name]) if name in slopes else None)
-        for name, row in calibration.rows.items()
-        if calibration.statistics.batches[row]
-    }
-
-
-def leaky_relu(values: Any, *, slope: float) -> Any:
-    """x for x > 0, slope * x otherwise."""
-    return np.where(values > 0, values, slope * values)
+    return {name: ranges.of(row) for name, row in calibration.rows.items() if calibration.statistics.batches[row]}
