@@ -54,7 +54,8 @@ class TinyRun:
         return {path: record for path, record in found.items() if record["name"].startswith(name)}
 
     def forget(self, *names: str) -> None:
-        """Remove the records of all jobs whose name starts so, as if they had not been done."""
+        """Remove the records of all jobs whose name starts so, and what calibration kept: as if they had not been done."""
+        shutil.rmtree(self.folder / "statistics", ignore_errors=True)
         for name in names:
             found = self.jobs(name)
             assert found, f"no job {name}; jobs are: {sorted(r['name'] for r in self.jobs().values())}"

@@ -22,6 +22,8 @@ from workbench.worker import Channel
 if TYPE_CHECKING:
     from workbench.tasks.base import Inputs, Sample, Task
 
+COUNTERS = 2  # threads; numpy lets go of python for most of a count
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -66,18 +68,19 @@ def _measure(source: Model, feeds: "Feeds") -> tuple[list[str], Statistics, floa
         slopes = leaky_slopes(program)
         statistics = Statistics.empty(len(names), slopes=[slopes.get(name, 1.0) for name in names])
         before = peak_memory_mb()
-        # One batch is counted while the next one runs.
-        with ThreadPoolExecutor(1) as pool:
-            counted: Future[None] | None = None
+        # One batch is counted, in two halves at once, while the next one runs.
+        with ThreadPoolExecutor(COUNTERS) as pool:
+            counted: list[Future[None]] = []
             for values in feeds:
                 feed = dict(zip(feed_names, values, strict=True))
                 executor.run(program, feed=feed, fetch_list=fetches, return_numpy=False)
                 batch = [_value(scope, name) for name in names]
-                if counted is not None:
-                    counted.result()
-                counted = pool.submit(statistics.add, batch)
-            if counted is not None:
-                counted.result()
+                for done in counted:
+                    done.result()
+                parts = [range(first, len(names), COUNTERS) for first in range(COUNTERS)]
+                counted = [pool.submit(statistics.add, batch, rows=rows) for rows in parts]
+            for done in counted:
+                done.result()
         statistics.finish()
     return names, statistics, peak_memory_mb() - before
 

@@ -57,21 +57,26 @@ class Statistics:
         made.slope[:] = slopes or 1.0
         return made
 
-    def add(self, batch: list[NDArray[np.float32] | None]) -> None:
-        """Take in one batch: every tensor's values, first axis = samples; None for a tensor without values."""
-        shares = np.zeros((len(batch), 2 * BINS + 1))
-        absmax = np.full(len(batch), SMALLEST)
-        for row, values in enumerate(batch):
+    def add(self, batch: list[NDArray[np.float32] | None], *, rows: Sequence[int] | None = None) -> None:
+        """Take in one batch: every tensor's values, first axis = samples; None for a tensor without values.
+
+        `rows`: the tensors to take in, all of them without it. Calls with other tensors may run at the same time.
+        """
+        chosen = np.arange(len(batch)) if rows is None else np.asarray(rows)
+        shares = np.zeros((len(chosen), 2 * BINS + 1))
+        absmax = np.full(len(chosen), SMALLEST)
+        for place, row in enumerate(chosen):
+            values = batch[row]
             if values is not None and values.size:
-                absmax[row], counts = self._add(row, values)
-                shares[row] = rebin(counts, float(self.limit[row]), absmax[row]) / values.size
+                absmax[place], counts = self._add(row, values)
+                shares[place] = rebin(counts, float(self.limit[row]), absmax[place]) / values.size
         for losses, loss, scale in (
             (mse_losses(shares) * absmax[:, None] ** 2, self.mse_loss, self.mse_scale),
             (emd_losses(shares) * absmax[:, None], self.emd_loss, self.emd_scale),
         ):
             smallest, scales = best_scales(losses)
-            better = (smallest <= loss) & (shares.any(axis=1))
-            loss[better], scale[better] = smallest[better], (absmax * scales)[better]
+            better = (smallest <= loss[chosen]) & (shares.any(axis=1))
+            loss[chosen[better]], scale[chosen[better]] = smallest[better], (absmax * scales)[better]
 
     def finish(self) -> None:
         """Find the ranges with the smallest error, after the last batch."""
@@ -130,10 +135,11 @@ def count(values: NDArray[np.float32], limit: float) -> NDArray[np.uint32]:
 
 def rebin(counts: NDArray[np.uint32], limit: float, absmax: float) -> Array:
     """A fine histogram of [-limit, limit) in 2 BINS + 1 bins centred on multiples of absmax / BINS."""
-    below = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+    below = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(counts, out=below[1:])
     first = np.ceil(CENTRED_EDGES * (absmax * FINE / limit) + (FINE - 0.5)).astype(np.int64)
     first[0], first[-1] = 0, 2 * FINE
-    return np.diff(below[np.clip(first, 0, 2 * FINE)]).astype(np.float64)
+    return np.diff(below[first]).astype(np.float64)
 
 
 def save_statistics(statistics: Statistics, path: Path, *, names: list[str], facts: Mapping[str, float]) -> None:
