@@ -43,7 +43,7 @@ def found() -> dict[str, Any]:
 
 
 def test_sentences_tell_what_was_found_and_its_price_when_the_target_is_met(found, tmp_path):
-    section = search_section("static-hist", found, out_dir=tmp_path, caption="A CPU.")
+    section = search_section("static-hist", found, records=[], out_dir=tmp_path, caption="A CPU.")
     assert section.title == "static-hist: at most 1 points of mAP"
     assert section.sentences[0] == (
         "paddle_inference: reached after 2 evaluations (the target is met): hist ranges with 1 tensor kept in float: "
@@ -53,26 +53,26 @@ def test_sentences_tell_what_was_found_and_its_price_when_the_target_is_met(foun
 
 def test_price_is_called_noisy_when_the_machine_was_disturbed(found, tmp_path):
     found["backends"]["paddle_inference"]["price"]["warning"] = "other processes used 1.0 cores"
-    sentence = search_section("static-hist", found, out_dir=tmp_path, caption="A CPU.").sentences[0]
+    sentence = search_section("static-hist", found, records=[], out_dir=tmp_path, caption="A CPU.").sentences[0]
     assert "1.05 to 1.15; the machine was not quiet)" in sentence
 
 
 def test_sentences_tell_what_is_missing_when_the_target_is_not_met(found, tmp_path):
-    sentences = search_section("static-hist", found, out_dir=tmp_path, caption="A CPU.").sentences
+    sentences = search_section("static-hist", found, records=[], out_dir=tmp_path, caption="A CPU.").sentences
     assert "onnxruntime: not reached; the best found is after 2 evaluations" in sentences[1]
     assert sentences[2] == "openvino: nothing could be evaluated: crashed: out of memory."
     assert sentences[3] == "tensorrt was not searched on: package tensorrt is not installed."
 
 
 def test_tables_hold_every_trial_and_tensor_when_made(found, tmp_path):
-    section = search_section("static-hist", found, out_dir=tmp_path, caption="A CPU.")
+    section = search_section("static-hist", found, records=[], out_dir=tmp_path, caption="A CPU.")
     assert section.trials["Within target"].tolist() == ["no", "yes", "no", "no", "crashed: out of memory"]
     assert section.in_float["Backend"].tolist() == ["paddle_inference", "onnxruntime"]
     assert section.in_float["Why"].unique().tolist() == ["worst SQNR: 12.3 dB alone"]
 
 
 def test_plot_is_drawn_with_its_facts_when_there_are_trials(found, tmp_path):
-    figure = search_section("static-hist", found, out_dir=tmp_path, caption="A CPU.").figure
+    figure = search_section("static-hist", found, records=[], out_dir=tmp_path, caption="A CPU.").figure
     assert figure is not None
     assert figure.path.read_bytes().startswith(b"\x89PNG")
     assert "onnxruntime, hist, 1 in float: 2.00 points" in figure.alt
@@ -81,5 +81,23 @@ def test_plot_is_drawn_with_its_facts_when_there_are_trials(found, tmp_path):
 def test_plot_is_left_out_when_nothing_was_evaluated(found, tmp_path):
     found["backends"] = {"openvino": found["backends"]["openvino"]}
     (tmp_path / "search_static-hist.png").write_bytes(b"old")
-    assert search_section("static-hist", found, out_dir=tmp_path, caption="A CPU.").figure is None
+    assert search_section("static-hist", found, records=[], out_dir=tmp_path, caption="A CPU.").figure is None
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("drop", "low", "high", "verdict"),
+    [
+        (0.3, 0.1, 0.6, "within the target"),
+        (1.3, 0.2, 2.3, "above the target, but within noise of it"),
+        (2.3, 1.2, 3.3, "above the target"),
+    ],
+)
+def test_sentence_tells_what_unseen_samples_say_when_the_row_was_measured(
+    found, make_record, tmp_path, drop, low, high, verdict
+):
+    row = make_record(backend="onnxruntime", metric_drop=drop, drop_low=low, drop_high=high)
+    sentences = search_section("static-hist", found, records=[row], out_dir=tmp_path, caption="A CPU.").sentences
+    expected = f" On the evaluation samples it loses {drop:.2f} points ({low:.2f} to {high:.2f}): {verdict}."
+    assert sentences[1].endswith(expected)
+    assert "evaluation samples" not in sentences[0]

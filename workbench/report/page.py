@@ -51,7 +51,8 @@ def write_report(
     drawn = {figure.title for figure in figures}
     caption = plot_caption(machines)
     sections = [
-        search_section(key, found, out_dir=folder / "plots", caption=caption) for key, found in (searches or {}).items()
+        search_section(key, found, records=records, out_dir=folder / "plots", caption=caption)
+        for key, found in (searches or {}).items()
     ]
     page = {
         "title": title,

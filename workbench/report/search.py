@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from workbench.files import write_bytes
+from workbench.records import Record, Status
 from workbench.report.labels import count, number
 from workbench.report.plots import Figure
 from workbench.report.series import Chart, Series, render_charts
@@ -29,10 +30,19 @@ class SearchSection:
     figure: Figure | None
 
 
-def search_section(key: str, found: Mapping[str, Any], *, out_dir: Path, caption: str) -> SearchSection:
-    """The section of the model `key` from its `search/<key>.json`; the plot goes to `out_dir`."""
+def search_section(
+    key: str, found: Mapping[str, Any], *, records: Sequence[Record], out_dir: Path, caption: str
+) -> SearchSection:
+    """The section of the model `key` from its `search/<key>.json`; the plot goes to `out_dir`.
+
+    `records`: the run's rows; those of this model tell what became of the target on samples that no search has looked at.
+    """
     backends: dict[str, dict[str, Any]] = found["backends"]
-    sentences = [_sentence(name, one, found) for name, one in backends.items()]
+    judged = {row.backend: row for row in records if key == f"{row.method}-{row.variant}" and _was_judged(row)}
+    sentences = [
+        _sentence(name, one, found) + (_on_evaluation(judged[name], found) if name in judged else "")
+        for name, one in backends.items()
+    ]
     sentences += [f"{name} was not searched on: {reason}." for name, reason in found["not_searched"].items()]
     trials = pd.DataFrame([_trial(name, t) for name, one in backends.items() for t in one["trials"]], dtype=object)
     kept = [(name, tensor, why) for name, one in backends.items() for tensor, why in one["in_float"].items()]
@@ -60,6 +70,22 @@ def _sentence(name: str, one: Mapping[str, Any], found: Mapping[str, Any]) -> st
         figures.append(f"{judgement['sqnr_db']:.1f} dB")
     figures += _price(one)
     return f"{name}: {reached} after {tried} ({one['ended']}): {what}: {', '.join(figures)}."
+
+
+def _was_judged(row: Record) -> bool:
+    return row.status is Status.OK and None not in (row.metric_drop, row.drop_low, row.drop_high)
+
+
+def _on_evaluation(row: Record, found: Mapping[str, Any]) -> str:
+    """What the samples that the search never saw say; their interval decides whether the target is missed there."""
+    drop, low, high = (float(value or 0) for value in (row.metric_drop, row.drop_low, row.drop_high))
+    limit = float(found["target"]["max_drop"])
+    verdict = (
+        "within the target"
+        if drop <= limit
+        else "above the target" + ("" if low > limit else ", but within noise of it")
+    )
+    return f" On the evaluation samples it loses {drop:.2f} points ({low:.2f} to {high:.2f}): {verdict}."
 
 
 def _price(one: Mapping[str, Any]) -> Iterator[str]:
