@@ -55,7 +55,7 @@ class TinyRun:
 
     def forget(self, *names: str) -> None:
         """Remove the records of all jobs whose name starts so, and what calibration kept: as if they had not been done."""
-        shutil.rmtree(self.folder / "statistics", ignore_errors=True)
+        shutil.rmtree(self.folder / "kept", ignore_errors=True)
         for name in names:
             found = self.jobs(name)
             assert found, f"no job {name}; jobs are: {sorted(r['name'] for r in self.jobs().values())}"

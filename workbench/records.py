@@ -114,6 +114,11 @@ class Record(BaseModel):
     weights: str = "trained"
     machine_id: str = ""
 
+    @property
+    def is_baseline(self) -> bool:
+        """Whether this is the row of the untouched FP32 model, which the others of its group are compared with."""
+        return self.precision is Precision.FP32 and self.method == "none"
+
     def key(self) -> tuple[Any, ...]:
         """The columns that identify the row within a machine."""
         return tuple(getattr(self, name) for name in KEY_COLUMNS)

@@ -77,7 +77,7 @@ def ours_seconds(experiment: Experiment, algorithms: Sequence[str]) -> float:
                 "task": experiment.task,
                 "options": METHOD.parse({"algo": algorithm}).model_dump(mode="json"),
                 "variant": algorithm,
-                "statistics": str(Path(scratch) / "statistics.npz"),
+                "kept": str(Path(scratch) / "statistics.npz"),
                 "models": scratch,
             }
             total += _seconds(experiment, f"ours-{algorithm}", METHOD.job, arguments)

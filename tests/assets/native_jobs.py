@@ -40,7 +40,7 @@ def quantize_many(channel: Channel, *, cases: dict[str, dict[str, Any]], models:
         channel.progress(0, 0, name)
         with TemporaryDirectory() as scratch:
             statistics = str(Path(scratch) / "statistics.npz")
-            return str(quantize_job(channel, variant=name, statistics=statistics, models=models, **case)["digest"])
+            return str(quantize_job(channel, variant=name, kept=statistics, models=models, **case)["digest"])
 
     return {name: outcome(lambda name=name, case=case: run(name, case)) for name, case in cases.items()}
 

@@ -24,8 +24,14 @@ def deploy(experiment: Experiment) -> dict[str, Any]:
     with experiment.stage(Stage.DEPLOY):
         cells = experiment.cells()
         backends = availability(experiment, {(cell.backend, cell.device) for cell in cells})
-        reference = _reference(experiment, quantized[FLOAT_MODEL]["digest"])
-        deployed = {cell.key: _deploy(experiment, cell, quantized[cell.model], backends, reference) for cell in cells}
+        in_float = {cell.model for cell in cells if cell.precision is Precision.FP32}
+        references = {
+            key: _reference(experiment, key, quantized[key]["digest"]) for key in quantized if key in in_float
+        }
+        deployed = {
+            cell.key: _deploy(experiment, cell, quantized[cell.model], backends, references.get(cell.model))
+            for cell in cells
+        }
         _hold_back_without_parity(cells, deployed)
         state = {"backends": backends, "cells": deployed}
         experiment.save(Stage.DEPLOY, state)
@@ -45,13 +51,15 @@ def availability(experiment: Experiment, wanted: set[tuple[str, Device]]) -> dic
     return found
 
 
-def _reference(experiment: Experiment, digest: str) -> Path | None:
-    """Folder with Paddle's own FP32 outputs, or None when even those could not be had."""
+def _reference(experiment: Experiment, key: str, digest: str) -> Path | None:
+    """Folder with Paddle's own outputs of a float model, or None when even those could not be had."""
+    if not digest:
+        return None
     folder = experiment.run.path / "outputs" / f"reference-{digest}"
     folder.mkdir(parents=True, exist_ok=True)
     arguments = {"model": str(experiment.run.models / digest), "task": experiment.task, "outputs": str(folder)}
     record = experiment.job(
-        Stage.DEPLOY, "reference", "workbench.measure.accuracy:reference_job", arguments,
+        Stage.DEPLOY, "reference" if key == FLOAT_MODEL else f"reference-{key}", "workbench.measure.accuracy:reference_job", arguments,
         identity=[digest, experiment.task_digest, versions("paddlepaddle")],
         again=experiment.fresh or not any(folder.iterdir()),
     )  # fmt: skip

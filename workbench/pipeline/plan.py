@@ -17,7 +17,7 @@ FLOAT_MODEL = "fp32"
 
 @dataclass(frozen=True)
 class Cell:
-    """One deployment of one model; it has one result row a scope. `model` is FLOAT_MODEL or a quantized model's key."""
+    """One deployment of one model; it has one result row a scope. `model` is FLOAT_MODEL or the key of a model that was made."""
 
     model: str
     method: str
@@ -39,8 +39,8 @@ class Cell:
 
     @property
     def selector(self) -> str:
-        """What `--only` takes: backend/device/precision, and the method where it is a quantized model."""
-        tail = f"/{self.method}" if self.precision.is_quantized else ""
+        """What `--only` takes: backend/device/precision, and the method where it is not the float model itself."""
+        tail = "" if self.model == FLOAT_MODEL else f"/{self.method}"
         return f"{self.backend}/{self.device}/{self.precision}{tail}"
 
     @property
@@ -51,7 +51,7 @@ class Cell:
     @property
     def is_baseline(self) -> bool:
         """Whether this is the FP32 cell that the others of its group are compared with."""
-        return self.precision is Precision.FP32
+        return self.precision is Precision.FP32 and self.model == FLOAT_MODEL
 
     def settings(self, *, batch: int | None = None) -> Settings:
         """How the backend is to open the model."""
@@ -118,16 +118,20 @@ def matching(all_cells: Iterable[Cell], only: str) -> set[str]:
     return keys
 
 
+def _models(precision: Precision, quantizations: list[Quantization]) -> Iterator[tuple[str, str, str]]:
+    """Key, method and variant of the models that compute in such a precision."""
+    if not precision.is_quantized:
+        yield FLOAT_MODEL, "none", ""
+    for entry in quantizations:
+        if METHODS[entry.method].integer == precision.is_quantized:
+            yield model_key(entry), entry.method, variant_of(entry)
+
+
 def _cells_of(deployment: Deployment, quantizations: list[Quantization]) -> Iterator[Cell]:
     for threads, batch, precision, pinned in product(
         deployment.threads, deployment.batch, deployment.precision, deployment.pinned
     ):
-        models = (
-            [(model_key(q), q.method, variant_of(q)) for q in quantizations]
-            if precision.is_quantized
-            else [(FLOAT_MODEL, "none", "")]
-        )
-        for key, method, variant in models:
+        for key, method, variant in _models(precision, quantizations):
             yield Cell(
                 model=key,
                 method=method,

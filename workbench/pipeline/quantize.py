@@ -77,14 +77,14 @@ def _quantize(experiment: Experiment, source: Model, entry: Quantization, task: 
     method = METHODS[entry.method]
     parsed = method.parse(entry.options)
     options = parsed.model_dump(mode="json")
-    key = content_hash([source.digest, task["task_digest"], parsed.statistics_identity(), versions("paddlepaddle")])
-    statistics = experiment.run.path / "statistics" / f"{key}.npz"
+    key = content_hash([source.digest, task["task_digest"], parsed.kept_identity(), versions("paddlepaddle")])
+    kept = experiment.run.path / "kept" / f"{key}.npz"
     arguments = {
         "model": str(source.folder),
         "task": experiment.task,
         "options": options,
         "variant": variant_of(entry),
-        "statistics": str(statistics),
+        "kept": str(kept),
         "models": str(experiment.run.models),
     }
     identity = [
@@ -101,5 +101,5 @@ def _quantize(experiment: Experiment, source: Model, entry: Quantization, task: 
     if value["digest"]:
         model = Model.open(experiment.run.models / value["digest"], verify=True)
         if entry.accuracy is not None:
-            value |= keep_within_target(Base(experiment, entry, task, source, model, statistics))
+            value |= keep_within_target(Base(experiment, entry, task, source, model, kept))
     return {"status": record["status"], "reason": record["reason"]} | value

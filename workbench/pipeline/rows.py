@@ -53,6 +53,9 @@ def assemble(experiment: Experiment) -> tuple[list[Record], list[Metric]]:
 
 def _record(experiment: Experiment, cell: Cell, scope: Scope, finished: Finished) -> Record:
     status, reason = _status(cell, scope, finished)
+    digest = finished.models[cell.model]["digest"]
+    if status is Status.OK and digest:
+        reason = str(Model.open(experiment.run.models / digest).manifest.facts.get("note", ""))
     record = {
         "model": experiment.recipe.model.label,
         "task": experiment.recipe.task.label,

@@ -14,24 +14,25 @@ class MethodOptions(BaseModel):
         """A short text that tells two models of one method apart in a table."""
         return ""
 
-    def statistics_identity(self) -> list[Any]:
-        """What the statistics of the activations depend on, besides model and data: models equal in this share them."""
+    def kept_identity(self) -> list[Any]:
+        """What the file that the job keeps depends on, besides model and data: models equal in this share it."""
         return []
 
 
 class Method:
     """A registry row: name, options and the job that a worker runs.
 
-    The job is called as `job(channel, model=folder, task=..., options={...}, variant=..., statistics=file, models=folder)`
-    and returns the digest of the Model it made below `models`, and the seconds it took. `statistics` is where calibration
-    leaves what it saw for other models.
+    The job is called as `job(channel, model=folder, task=..., options={...}, variant=..., kept=file, models=folder)` and
+    returns the digest of the Model it made below `models`, and the seconds it took. In `kept` it leaves what took long and is
+    of use again: what calibration saw, or a checkpoint. `integer` tells whether the Model computes in INT8.
     """
 
-    def __init__(self, name: str, *, title: str, options: type[MethodOptions], job: str) -> None:
+    def __init__(self, name: str, *, title: str, options: type[MethodOptions], job: str, integer: bool) -> None:
         self.name = name
         self.title = title
         self.Options = options
         self.job = job
+        self.integer = integer
 
     def parse(self, options: dict[str, Any]) -> MethodOptions:
         """Check options; raises pydantic's ValidationError."""

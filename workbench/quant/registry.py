@@ -11,6 +11,7 @@ METHODS = {
             title="static post-training quantization (PaddleSlim)",
             options=StaticOptions,
             job="workbench.quant.static:quantize_job",
+            integer=True,
         ),
     )
 }

@@ -40,17 +40,17 @@ class StaticOptions(MethodOptions):
         """The algorithm, and whether anything was skipped."""
         return self.algo + (f"-skip{len(self.skip_tensors)}" if self.skip_tensors else "")
 
-    def statistics_identity(self) -> list[Any]:
+    def kept_identity(self) -> list[Any]:
         """What the activation statistics depend on; models that differ in the rest share them."""
         return [self.batch_size, self.batches]
 
 
 def quantize_job(
-    channel: Channel, *, model: str, task: dict[str, Any], options: dict[str, Any], variant: str, statistics: str, models: str
+    channel: Channel, *, model: str, task: dict[str, Any], options: dict[str, Any], variant: str, kept: str, models: str
 ) -> dict[str, Any]:  # fmt: skip
     """Worker job: quantize the Paddle Model in folder `model`; returns the new Model's digest and the seconds it took.
 
-    Activation statistics are read from file `statistics`; when it is not there, calibration runs and leaves it. The seconds
+    Activation statistics are read from file `kept`; when it is not there, calibration runs and leaves it. The seconds
     leave out the loading of libraries.
     """
     settings = StaticOptions.model_validate(options)
@@ -59,7 +59,7 @@ def quantize_job(
     program.check_names(settings.skip_tensors)
     start = time.perf_counter()
     calibration = calibrate(
-        channel, source, task, path=Path(statistics), batch_size=settings.batch_size, batches=settings.batches
+        channel, source, task, path=Path(kept), batch_size=settings.batch_size, batches=settings.batches
     )
     digest = _write(source, program, settings, calibration, variant=variant, kept_in_float={}, models=Path(models))
     return {"digest": digest, "seconds": time.perf_counter() - start}

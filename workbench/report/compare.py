@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from workbench.records import Metric, Precision, Record, Status
+from workbench.records import Metric, Record, Status
 from workbench.report.control import Control, controls
 from workbench.report.groups import Group, group_of
 from workbench.report.labels import place, row_label
@@ -141,7 +141,7 @@ def _accuracy(row: Record, other: Record, better: int) -> list[Difference]:
         return [_refused(row, Quantity.ACCURACY, f"not measured in {'B' if b is None else 'A'}")]
     if row.metric_name != other.metric_name:
         return [_refused(row, Quantity.ACCURACY, f"A has {row.metric_name} and B has {other.metric_name}")]
-    if row.precision is Precision.FP32 or row.metric_drop is None or other.metric_drop is None:
+    if row.is_baseline or row.metric_drop is None or other.metric_drop is None:
         return [_judged(row, Quantity.ACCURACY, (a, b), better * (a - b), 0.0)]
     noise = both(_half_interval(row), _half_interval(other))
     return [_judged(row, Quantity.ACCURACY, (a, b), other.metric_drop - row.metric_drop, noise)]

@@ -87,7 +87,7 @@ def _name(expectation: Expectation) -> str:
 def _selected(row: Record, expectation: Expectation) -> bool:
     if any(_text(getattr(row, column)) != _text(value) for column, value in expectation.where.items()):
         return False
-    return not (row.precision is Precision.FP32 and expectation.column in AGAINST_FP32)
+    return not (row.is_baseline and expectation.column in AGAINST_FP32)
 
 
 def _fault(row: Record, expectation: Expectation) -> str:

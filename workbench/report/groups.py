@@ -25,7 +25,7 @@ def grouped(rows: Iterable[Record]) -> dict[Group, list[Record]]:
 
 def methods(group: Sequence[Record]) -> list[Method]:
     """The quantized models of a group, or the float ones where nothing was quantized."""
-    quantized = [row for row in group if row.precision.is_quantized or row.method != "none"]
+    quantized = [row for row in group if row.precision.is_quantized]
     return list(dict.fromkeys((row.method, row.variant) for row in quantized or group))
 
 

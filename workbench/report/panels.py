@@ -82,7 +82,7 @@ PLOTS = (
 def plot_rows(plot: Plot, records: Sequence[Record]) -> list[Record]:
     """The rows that have the plot's figure, one for each bar."""
     rows = [row for row in records if row.status is Status.OK and getattr(row, plot.columns[0]) is not None]
-    rows = [row for row in rows if not (plot.variants_only and row.precision is Precision.FP32)]
+    rows = [row for row in rows if not (plot.variants_only and row.is_baseline)]
     if plot.per is Per.ROW:
         return rows
     firsts: dict[tuple[object, ...], Record] = {}
