@@ -39,6 +39,22 @@ def import_paddleslim_quant() -> Any:
     return quant
 
 
+def trainable_program(program: Any) -> Any:
+    """Turn an inference program of the current scope into one that can be trained, and return it.
+
+    paddleslim 2.6.0's `recover_inference_program` leaves the operators that feed inputs in place, and Paddle then refuses
+    any further feed, such as labels.
+    """
+    import paddle
+    from paddleslim.common.recover_program import recover_inference_program
+
+    recovered = recover_inference_program(program, paddle.static.Program())
+    block = recovered.global_block()
+    for index in reversed([index for index, op in enumerate(block.ops) if op.type == "feed"]):
+        block._remove_op(index)
+    return recovered
+
+
 def import_openvino() -> Any:
     """Import openvino without its telemetry.
 

@@ -33,6 +33,12 @@ class Calibration:
     statistics: Statistics
     facts: dict[str, float]
 
+    def absmax(self) -> dict[str, float]:
+        """The largest absolute value of every tensor that had values."""
+        return {
+            name: float(self.statistics.absmax[row]) for name, row in self.rows.items() if self.statistics.batches[row]
+        }
+
     @classmethod
     def load(cls, path: Path) -> "Calibration":
         """What `calibrate` wrote."""

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
+
+from workbench.errors import InputError
 
 Inputs = dict[str, NDArray[Any]]
 Outputs = dict[str, NDArray[Any]]
@@ -82,6 +85,28 @@ class Task(ABC):
         outcome is.
         """
         return ()
+
+    def training(self) -> Sequence[Sample]:
+        """The samples from which methods that train learn; disjoint from the evaluation and search samples.
+
+        Methods that learn from a teacher alone do not use their truth, and take the calibration samples where there are none.
+        """
+        return ()
+
+    def augment(self, image: Any, random: np.random.Generator) -> Any:
+        """A decoded training sample as this pass is to see it; all chance comes from `random`."""
+        return image
+
+    def labels(self, truth: Any) -> Inputs:
+        """What `loss` needs of one sample's truth, by name: arrays without a batch axis, of one shape for all samples."""
+        raise InputError(
+            f"task {type(self).__name__}: it has no `labels` and `loss`, so nothing learns from its truth; "
+            "add them, or take a method that needs none (distill, distill_only, distill_prune)"
+        )
+
+    def loss(self, outputs: dict[str, Any], labels: dict[str, Any]) -> Any:
+        """A scalar Paddle variable: how wrong a batch of outputs is. Both hold variables of a static program, by name."""
+        raise NotImplementedError
 
     @abstractmethod
     def preprocess(self, image: Any) -> tuple[Inputs, Any]:

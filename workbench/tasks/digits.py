@@ -1,8 +1,9 @@
 """The shipped sample task: real handwritten digits, 8x8 scans enlarged to 224x224 pictures, in ten classes."""
 
+import hashlib
 from collections.abc import Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +85,9 @@ class DigitsOptions(TaskOptions):
 
     calibration_images: int = Field(128, ge=1, le=TRAIN_SCANS)
     evaluation_images: int | None = Field(None, ge=1, le=HELD_OUT_SCANS, description="all when not given")
+    training_images: int | None = Field(
+        None, ge=1, le=TRAIN_SCANS, description="all but the search ones when not given"
+    )
     search_images: int = Field(256, ge=1, le=TRAIN_SCANS, description="after the calibration ones, in the train part")
 
 
@@ -107,6 +111,30 @@ class DigitsClassification(Task):
         seen = {scan.tobytes() for scan in train.scans[:first]}
         fresh = [row for row in range(first, len(train.scans)) if train.scans[row].tobytes() not in seen]
         return _samples(train, np.array(fresh[: self.options.search_images], np.int64))
+
+    def training(self) -> Sequence[Sample]:
+        """Samples of the train part that are not in the search set, nor equal to one that is."""
+        train = load_digits()[0]
+        judged = {sample.digest for sample in self.search()}
+        rows = [row for row, scan in enumerate(train.scans) if hashlib.sha256(scan.tobytes()).hexdigest() not in judged]
+        return _samples(train, np.array(rows[: self.options.training_images], np.int64))
+
+    def augment(self, image: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+        """Shift a picture by up to a sixteenth of its size, with its edge repeated."""
+        reach = image.shape[0] // 16
+        rows, columns = (np.arange(image.shape[0]) + int(random.integers(-reach, reach + 1)) for _ in range(2))
+        shifted: NDArray[np.uint8] = image[rows.clip(0, len(rows) - 1)][:, columns.clip(0, len(columns) - 1)]
+        return shifted
+
+    def labels(self, truth: int) -> Inputs:
+        """The digit, int64 [1]."""
+        return {"label": np.array([truth], np.int64)}
+
+    def loss(self, outputs: dict[str, Any], labels: dict[str, Any]) -> Any:
+        """Cross entropy of the one output, class scores float [N, 10]."""
+        from paddle.nn.functional import cross_entropy
+
+        return cross_entropy(next(iter(outputs.values())), labels["label"])
 
     def preprocess(self, image: NDArray[np.uint8]) -> tuple[Inputs, None]:
         """Turn a picture, uint8 [224, 224, 3], into {"image": float32 [1, 3, 224, 224]} in -1..1."""

@@ -14,6 +14,7 @@ from workbench.experiment import TaskSource, validate
 from workbench.files import content_hash
 from workbench.tasks.base import Task
 
+MAY_SHARE = ("calibration", "training")
 TASKS = {"digits_classification": "workbench.tasks.digits:DigitsClassification"}
 
 
@@ -80,14 +81,19 @@ def check_task_job(channel: Any, *, task: dict[str, Any]) -> dict[str, Any]:
     Returns the sizes of the sets, the metric, and `task_digest`, which names code, options and data.
     """
     loaded = load_task(task)
-    sets = {"calibration": loaded.calibration(), "evaluation": loaded.evaluation(), "search": loaded.search()}
+    sets = {
+        "calibration": loaded.calibration(),
+        "evaluation": loaded.evaluation(),
+        "search": loaded.search(),
+        "training": loaded.training(),
+    }
     for name in ("calibration", "evaluation"):
         if len(sets[name]) == 0:
             raise InputError(
                 f"task {task['source']['name'] or task['source']['file']}: its {name} set is empty; give it data"
             )
     digests = {name: [sample.digest for sample in samples] for name, samples in sets.items()}
-    for first, second in combinations(sets, 2):
+    for first, second in set(combinations(sets, 2)) - {MAY_SHARE}:
         if both := set(digests[first]) & set(digests[second]):
             key = next(s.key for s, digest in zip(sets[first], digests[first], strict=True) if digest in both)
             raise InputError(

@@ -1,0 +1,70 @@
+"""The training loop: steps, progress, checkpoints, evaluations, and an end before time."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench.quant.training.batches import Batches
+from workbench.quant.training.checkpoint import Checkpoint
+from workbench.quant.training.options import Training
+from workbench.quant.training.student import Student
+from workbench.worker import Channel
+
+SHOWN = 10  # losses in the mean that the progress bar shows
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How a training went. `resumed_from`: iterations that an earlier process had done."""
+
+    iterations: int
+    losses: tuple[float, ...]
+    metric: float | None
+    resumed_from: int
+
+    def facts(self) -> dict[str, Any]:
+        """As a manifest holds it."""
+        return {
+            "iterations": self.iterations,
+            "resumed_from": self.resumed_from,
+            "first_loss": self.losses[0],
+            "last_loss": self.losses[-1],
+            "metric": self.metric,
+        }
+
+
+def run_training(channel: Channel, student: Student, batches: Batches, train: Training, *, checkpoint: Path, evaluate: Callable[[], float], better: int) -> Trained:  # fmt: skip
+    """Train from the checkpoint, or from the beginning, to the last iteration or the target metric.
+
+    `evaluate` judges the student as it is; `better` is 1 where a higher metric is better and -1 where a lower one is. Raises
+    FloatingPointError when the loss is no number.
+    """
+    start = Checkpoint.load(checkpoint)
+    losses: list[float] = []
+    if start is not None:
+        student.restore(start.state)
+        losses = list(start.losses)
+    metric: float | None = None
+    for iteration in range(len(losses), batches.iterations):
+        losses.append(student.step(iteration, *batches.batch(iteration)))
+        if not math.isfinite(losses[-1]):
+            raise FloatingPointError(
+                f"the loss is no number at iteration {iteration + 1}; lower train.learning_rate, now {train.learning_rate:g}"
+            )
+        done = iteration + 1
+        if train.evaluate_iterations and done % train.evaluate_iterations == 0:
+            metric = evaluate()
+        channel.progress(done, batches.iterations, _label(losses, metric))
+        if done % train.checkpoint_iterations == 0:
+            Checkpoint(tuple(losses), student.state()).save(checkpoint)
+        if metric is not None and train.target_metric is not None and better * (metric - train.target_metric) >= 0:
+            break
+    return Trained(len(losses), tuple(losses), metric, len(start.losses) if start else 0)
+
+
+def _label(losses: list[float], metric: float | None) -> str:
+    recent = losses[-SHOWN:]
+    judged = "" if metric is None else f", metric {metric:.2f}"
+    return f"training, loss {sum(recent) / len(recent):.4g}{judged}"

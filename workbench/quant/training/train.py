@@ -1,0 +1,74 @@
+"""One training from beginning to end: what it starts from, and the Models it leaves."""
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from workbench.models.importers import import_job
+from workbench.models.model import Model
+from workbench.quant.calibration import Calibration, calibrate
+from workbench.quant.training.batches import Batches
+from workbench.quant.training.judge import judge
+from workbench.quant.training.loop import Trained, run_training
+from workbench.quant.training.options import Distillation, Plan
+from workbench.quant.training.schedule import learning_rate
+from workbench.quant.training.student import Lessons, Student
+from workbench.quant.training.write import Origin, merge_ranges, write_float, write_int8
+from workbench.tasks.loader import load_task
+from workbench.worker import Channel
+
+
+def train_model(channel: Channel, source: Model, plan: Plan, *, origin: Origin, task: dict[str, Any], checkpoint: Path, models: Path) -> dict[str, Any]:  # fmt: skip
+    """Carry out a plan on a float Model; returns the digest of what was made, the seconds, and how the training went.
+
+    `task` is a spec as `load_task` takes it. `checkpoint` holds a training of the same plan that was stopped, or nothing yet; it
+    is removed at the end. Raises InputError for bad data or names, FloatingPointError when training diverges.
+    """
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as scratch:
+        before = _calibrated(channel, source, task, Path(scratch) / "before.npz") if plan.quantize else None
+        student, trained = _train(channel, source, plan, task=task, before=before, checkpoint=checkpoint, models=models)
+        model = write_float(source, student.weights(), models, origin=origin, facts={"training": trained.facts()})
+        if plan.quantize is not None:
+            after = _calibrated(channel, model, task, Path(scratch) / "after.npz")
+            scales = merge_ranges(after, student.ranges(), in_float=plan.quantize.skip_tensors)
+            model = write_int8(model, scales, models, operators=plan.quantize.operators, origin=origin)
+    checkpoint.unlink(missing_ok=True)
+    return {"digest": model.digest, "seconds": time.perf_counter() - start, "training": trained.facts()}
+
+
+def _calibrated(channel: Channel, model: Model, task: dict[str, Any], path: Path) -> Calibration:
+    return calibrate(channel, model, task, path=path, batch_size=1, batches=None)
+
+
+def _train(channel: Channel, source: Model, plan: Plan, *, task: dict[str, Any], before: Calibration | None, checkpoint: Path, models: Path) -> tuple[Student, Trained]:  # fmt: skip
+    loaded = load_task(task)
+    batches = Batches(source, loaded, plan.train, labelled=plan.labels)
+    lessons = Lessons(
+        labels=batches.example(),
+        label_loss=loaded.loss if plan.labels else None,
+        teacher=_teacher(channel, source, plan.distill, folder=Path(task["folder"]), models=models),
+        absmax=before.absmax() if before else {},
+    )
+    rate = learning_rate(plan.train, iterations=batches.iterations, per_epoch=batches.per_epoch)
+    student = Student(source, plan, lessons, rate=rate)
+    return student, run_training(
+        channel,
+        student,
+        batches,
+        plan.train,
+        checkpoint=checkpoint,
+        evaluate=lambda: judge(student, source, loaded, plan.quantize),
+        better=1 if loaded.higher_is_better else -1,
+    )
+
+
+def _teacher(
+    channel: Channel, source: Model, distill: Distillation | None, *, folder: Path, models: Path
+) -> Model | None:
+    """The teacher's float Model: the one that the recipe names, or the source itself."""
+    if distill is None or distill.teacher is None:
+        return source if distill else None
+    path = (folder / distill.teacher.expanduser()).resolve()
+    return Model.open(models / import_job(channel, source={"path": str(path)}, models=str(models))["digest"])
