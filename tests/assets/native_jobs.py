@@ -3,6 +3,7 @@
 Workers find this file through PYTHONPATH (fixture `native_jobs`).
 """
 
+import json
 import os
 import tempfile
 import traceback
@@ -18,6 +19,7 @@ from workbench.backends.registry import BACKENDS
 from workbench.models.importers import import_job
 from workbench.models.model import Model
 from workbench.quant.static import quantize_job
+from workbench.quant.training import jobs as training_jobs
 from workbench.tasks.loader import load_task
 from workbench.worker import Channel
 
@@ -43,6 +45,41 @@ def quantize_many(channel: Channel, *, cases: dict[str, dict[str, Any]], models:
             return str(quantize_job(channel, variant=name, kept=statistics, models=models, **case)["digest"])
 
     return {name: outcome(lambda name=name, case=case: run(name, case)) for name, case in cases.items()}
+
+
+def train_many(channel: Channel, *, cases: dict[str, dict[str, Any]], models: str) -> dict[str, Any]:
+    """Train for each case, which holds the method and the other arguments of its job; what became of it, by name.
+
+    What a job returned is in the file `<name>.json` below `models`.
+    """
+
+    def run(name: str, case: dict[str, Any]) -> str:
+        job = getattr(training_jobs, f"{case.pop('method')}_job")
+        made = job(channel, variant=name, kept=str(Path(models) / f"{name}.npz"), models=models, **case)
+        (Path(models) / f"{name}.json").write_text(json.dumps(made))
+        return str(made["digest"])
+
+    return {name: outcome(lambda name=name, case=case: run(name, case)) for name, case in cases.items()}
+
+
+def run_paddle(channel: Channel, *, models: dict[str, str], inputs: str) -> dict[str, Any]:
+    """The outputs of Paddle Models, INT8 ones among them, as Paddle's own executor computes them, by name."""
+    from workbench.compatibility import import_paddle
+
+    paddle = import_paddle()
+    paddle.enable_static()
+    found = {}
+    with np.load(inputs, allow_pickle=False) as arrays:
+        values = list(dict(arrays).values())
+    for name, folder in models.items():
+        executor, scope = paddle.static.Executor(paddle.CPUPlace()), paddle.static.Scope()
+        with paddle.static.scope_guard(scope):
+            program, feeds, fetches = paddle.static.load_inference_model(
+                str(Model.open(Path(folder)).paddle_prefix), executor
+            )
+            outputs = executor.run(program, feed=dict(zip(feeds, values, strict=True)), fetch_list=fetches)
+        found[name] = [output.tolist() for output in outputs]
+    return found
 
 
 def paddleslim_ranges(

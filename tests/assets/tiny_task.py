@@ -23,8 +23,13 @@ from workbench.tasks.base import Inputs, Outputs
 SIZE = 16  # pixels, height and width
 CLASSES = 4
 NOISE = 70.0
-CALIBRATION, EVALUATION, SEARCH = "calibration", "evaluation", "search"
-FIRST_SEED = {CALIBRATION: 0, EVALUATION: 10_000, SEARCH: 30_000}  # the network was trained on those from 20,000
+CALIBRATION, EVALUATION, SEARCH, TRAINING = "calibration", "evaluation", "search", "training"
+FIRST_SEED = {
+    CALIBRATION: 0,
+    EVALUATION: 10_000,
+    SEARCH: 30_000,
+    TRAINING: 40_000,
+}  # the network was trained on those from 20,000
 
 
 class Decoded(NamedTuple):
@@ -53,6 +58,8 @@ class TinyOptions(TaskOptions):
     calibration_images: int = Field(8, ge=0)
     evaluation_images: int = Field(32, ge=0)
     search_images: int = Field(0, ge=0)
+    training_images: int = Field(0, ge=0)
+    labelled: bool = Field(True, description="whether the training pictures' truth can be learned from")
     shared_images: int = Field(0, ge=0, description="evaluation pictures that are calibration pictures too")
 
 
@@ -78,6 +85,20 @@ class Textures(Task):
 
     def search(self) -> Sequence[Sample]:
         return [_sample(SEARCH, index) for index in range(self.options.search_images)]
+
+    def training(self) -> Sequence[Sample]:
+        return [_sample(TRAINING, index) for index in range(self.options.training_images)]
+
+    def augment(self, image: Decoded, random: np.random.Generator) -> Decoded:
+        return image._replace(picture=image.picture[:, :: int(random.choice([-1, 1]))])
+
+    def labels(self, truth: int) -> Inputs:
+        return {"label": np.array([truth], np.int64)} if self.options.labelled else super().labels(truth)
+
+    def loss(self, outputs: dict[str, Any], labels: dict[str, Any]) -> Any:
+        from paddle.nn.functional import cross_entropy
+
+        return cross_entropy(next(iter(outputs.values())), labels["label"], use_softmax=False)
 
     def preprocess(self, image: Decoded) -> tuple[Inputs, None]:
         inputs = {"image": normalise(image.picture)[np.newaxis]}

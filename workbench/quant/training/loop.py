@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from workbench.quant.training.batches import Batches
 from workbench.quant.training.checkpoint import Checkpoint
 from workbench.quant.training.options import Training
@@ -50,9 +52,7 @@ def run_training(channel: Channel, student: Student, batches: Batches, train: Tr
     for iteration in range(len(losses), batches.iterations):
         losses.append(student.step(iteration, *batches.batch(iteration)))
         if not math.isfinite(losses[-1]):
-            raise FloatingPointError(
-                f"the loss is no number at iteration {iteration + 1}; lower train.learning_rate, now {train.learning_rate:g}"
-            )
+            raise _diverged(f"the loss is no number at iteration {iteration + 1}", train)
         done = iteration + 1
         if train.evaluate_iterations and done % train.evaluate_iterations == 0:
             metric = evaluate()
@@ -61,7 +61,14 @@ def run_training(channel: Channel, student: Student, batches: Batches, train: Tr
             Checkpoint(tuple(losses), student.state()).save(checkpoint)
         if metric is not None and train.target_metric is not None and better * (metric - train.target_metric) >= 0:
             break
+    # A loss that is clipped can stay a number when the weights no longer are.
+    if not all(np.isfinite(value).all() for value in student.weights().values()):
+        raise _diverged(f"the weights are no numbers after iteration {len(losses)}", train)
     return Trained(len(losses), tuple(losses), metric, len(start.losses) if start else 0)
+
+
+def _diverged(what: str, train: Training) -> FloatingPointError:
+    return FloatingPointError(f"{what}; lower train.learning_rate, now {train.learning_rate:g}")
 
 
 def _label(losses: list[float], metric: float | None) -> str:

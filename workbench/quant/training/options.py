@@ -191,7 +191,13 @@ class DistillOptions(TrainedOptions):
 class DistillOnlyOptions(TrainedOptions):
     """Distillation without quantization."""
 
-    distill: Distillation = Field(Distillation(), description="the teacher and the loss")
+    distill: Distillation = Field(description="the teacher, which must be named, and the loss")
+
+    @model_validator(mode="after")
+    def _has_teacher(self) -> Self:
+        if self.distill.teacher is None:
+            raise ValueError("a network has nothing to learn from itself: give `distill.teacher`")
+        return self
 
     def plan(self) -> Plan:
         """A teacher, no labels."""

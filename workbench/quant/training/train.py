@@ -9,9 +9,10 @@ from workbench.models.importers import import_job
 from workbench.models.model import Model
 from workbench.quant.calibration import Calibration, calibrate
 from workbench.quant.training.batches import Batches
-from workbench.quant.training.judge import judge
+from workbench.quant.training.judge import judge_student
 from workbench.quant.training.loop import Trained, run_training
 from workbench.quant.training.options import Distillation, Plan
+from workbench.quant.training.prune import write_pruned
 from workbench.quant.training.schedule import learning_rate
 from workbench.quant.training.student import Lessons, Student
 from workbench.quant.training.write import Origin, merge_ranges, write_float, write_int8
@@ -26,9 +27,14 @@ def train_model(channel: Channel, source: Model, plan: Plan, *, origin: Origin, 
     is removed at the end. Raises InputError for bad data or names, FloatingPointError when training diverges.
     """
     start = time.perf_counter()
+    teacher = _teacher(channel, source, plan.distill, folder=Path(task["folder"]), models=models)
     with tempfile.TemporaryDirectory() as scratch:
+        if plan.prune is not None:
+            source = write_pruned(source, plan.prune, load_task(task), Path(scratch))
         before = _calibrated(channel, source, task, Path(scratch) / "before.npz") if plan.quantize else None
-        student, trained = _train(channel, source, plan, task=task, before=before, checkpoint=checkpoint, models=models)
+        student, trained = _train(
+            channel, source, plan, task=task, before=before, teacher=teacher, checkpoint=checkpoint
+        )
         model = write_float(source, student.weights(), models, origin=origin, facts={"training": trained.facts()})
         if plan.quantize is not None:
             after = _calibrated(channel, model, task, Path(scratch) / "after.npz")
@@ -42,13 +48,13 @@ def _calibrated(channel: Channel, model: Model, task: dict[str, Any], path: Path
     return calibrate(channel, model, task, path=path, batch_size=1, batches=None)
 
 
-def _train(channel: Channel, source: Model, plan: Plan, *, task: dict[str, Any], before: Calibration | None, checkpoint: Path, models: Path) -> tuple[Student, Trained]:  # fmt: skip
+def _train(channel: Channel, source: Model, plan: Plan, *, task: dict[str, Any], before: Calibration | None, teacher: Model | None, checkpoint: Path) -> tuple[Student, Trained]:  # fmt: skip
     loaded = load_task(task)
     batches = Batches(source, loaded, plan.train, labelled=plan.labels)
     lessons = Lessons(
         labels=batches.example(),
         label_loss=loaded.loss if plan.labels else None,
-        teacher=_teacher(channel, source, plan.distill, folder=Path(task["folder"]), models=models),
+        teacher=teacher,
         absmax=before.absmax() if before else {},
     )
     rate = learning_rate(plan.train, iterations=batches.iterations, per_epoch=batches.per_epoch)
@@ -59,7 +65,7 @@ def _train(channel: Channel, source: Model, plan: Plan, *, task: dict[str, Any],
         batches,
         plan.train,
         checkpoint=checkpoint,
-        evaluate=lambda: judge(student, source, loaded, plan.quantize),
+        evaluate=lambda: judge_student(student, source, loaded, plan.quantize),
         better=1 if loaded.higher_is_better else -1,
     )
 
