@@ -1,6 +1,7 @@
 """The quantization methods by name. A new method: its file, one row here, one row in the tests."""
 
 from workbench.quant.base import Method
+from workbench.quant.dynamic import DynamicOptions
 from workbench.quant.static import StaticOptions
 
 METHODS = {
@@ -12,6 +13,13 @@ METHODS = {
             options=StaticOptions,
             job="workbench.quant.static:quantize_job",
             integer=True,
+        ),
+        Method(
+            "dynamic",
+            title="weight-only post-training quantization (PaddleSlim)",
+            options=DynamicOptions,
+            job="workbench.quant.dynamic:quantize_job",
+            integer=False,
         ),
     )
 }
