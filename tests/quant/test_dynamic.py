@@ -100,7 +100,7 @@ def test_size_is_that_of_the_stored_integers_when_the_network_is_mostly_weights(
     model, source = quantized(f"wide-{bits}"), imported["wide"]
     assert stored_weights(model) < share * (source.folder / "model.pdiparams").stat().st_size
     assert model.size_mb < (share + 0.05) * source.size_mb
-    files = [path for path in (model.folder / STORED).iterdir()]
+    files = list((model.folder / STORED).iterdir())
     assert model.size_mb == pytest.approx(sum(path.stat().st_size for path in files) / 1e6)
 
 
@@ -170,7 +170,7 @@ def test_quantize_refuses_when_there_is_nothing_to_quantize(outcomes, folder):
 # Options
 
 
-def test_variant_is_the_number_of_bits():
+def test_variant_tells_the_bits_when_options_differ():
     assert [DynamicOptions(weight_bits=bits).variant() for bits in (8, 16)] == ["w8", "w16"]
 
 
