@@ -114,7 +114,7 @@ def test_exit_code_is_2_when_the_recipe_is_unknown(tmp_path):
         ),
         ({"deploy": [{"backend": "onnxruntime", "precision": "int9"}]}, "`deploy.0.precision.0` = 'int9'"),
         ({"deploy": [{"backend": "onnxruntime", "precision": "int8", "cores": 2}]}, "unknown key `cores`"),
-        ({"quantize": [{"method": "magic"}]}, "`quantize.0.method` = 'magic': not known; methods are: static"),
+        ({"quantize": [{"method": "magic"}]}, "`quantize.0.method` = 'magic': not known; methods are: "),
         ({"quantize": [{"method": "static", "algo": "magic"}]}, "`algo` = 'magic'"),
         ({"measure": {"repeats": 0}}, "`measure.repeats` = 0"),
         ({"model": {"path": "absent.onnx"}}, "absent.onnx: no such file; the path is relative to the recipe"),

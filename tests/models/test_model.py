@@ -41,6 +41,11 @@ def test_build_lands_under_the_digest_when_filled(tmp_path):
     assert [path.name for path in (tmp_path / "models").iterdir()] == [model.digest]
 
 
+def test_size_is_that_of_the_stored_files_when_there_are_such(tmp_path):
+    model = build(tmp_path, FILES | {"stored/model.onnx": b"net", "stored_not.txt": b"more"})
+    assert model.size_mb == pytest.approx(3 / 1e6)
+
+
 def test_build_keeps_the_first_when_an_equal_model_is_there(tmp_path):
     first = build(tmp_path)
     made = (first.folder / MANIFEST).stat().st_mtime_ns

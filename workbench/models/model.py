@@ -16,6 +16,8 @@ from workbench.files import content_hash, file_digest, write_json
 from workbench.models.scales import Scales
 
 MANIFEST = "manifest.json"
+STORED = "stored"
+"""Folder in a Model for the network as it is shipped, where that is not the one that the backends here open."""
 MEGABYTE = 1e6
 COMPLEXITY_UNITS = {"params_m": "M parameters", "gflops": "GFLOPs"}
 
@@ -65,7 +67,10 @@ def matching_inputs(specs: Sequence[TensorSpec], inputs: Mapping[str, NDArray[An
 
 
 class Manifest(BaseModel):
-    """What a Model is. `inputs` and `outputs` keep their names and order through every transformation."""
+    """What a Model is. `inputs` and `outputs` keep their names and order through every transformation.
+
+    Where `files` has some below `stored/`, those are the network as it is shipped; the others are what backends here open.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -177,8 +182,9 @@ class Model:
 
     @property
     def size_mb(self) -> float:
-        """Size of the network's files in MB (1e6 bytes)."""
-        return sum((self.folder / name).stat().st_size for name in self.manifest.files) / MEGABYTE
+        """Size of the network's files in MB (1e6 bytes): of those below `stored/` alone, where it has such."""
+        shipped = [name for name in self.manifest.files if name.startswith(f"{STORED}/")]
+        return sum((self.folder / name).stat().st_size for name in shipped or self.manifest.files) / MEGABYTE
 
     @property
     def paddle_prefix(self) -> Path:

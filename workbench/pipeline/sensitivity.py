@@ -8,9 +8,10 @@ from workbench.files import write_json
 from workbench.measure.sensitivity import float_order
 from workbench.models.model import Model
 from workbench.models.scales import Scheme
-from workbench.pipeline.plan import FLOAT_MODEL
+from workbench.pipeline.plan import model_key
 from workbench.pipeline.stages import Experiment, Stage, versions
 from workbench.pipeline.verdict import write_verdict
+from workbench.quant.registry import METHODS
 from workbench.records import Status
 
 # The others round activations around zero.
@@ -27,14 +28,15 @@ def scheme_of(backend: str) -> Scheme:
 def sensitivity(
     experiment: Experiment, model: str = "", *, scheme: Scheme = Scheme.SYMMETRIC, samples: int = SAMPLES
 ) -> dict[str, Any]:
-    """Rank the tensors of one of the recipe's quantized models, by default the first that stage `quantize` made.
+    """Rank the tensors of one of the recipe's integer models, by default the first that stage `quantize` made.
 
     Returns the figures of `measure.sensitivity` with `order` (the tensors whose readers are best left in float, with why)
     and `model`, and keeps them in the run folder as `sensitivity/<model>-<scheme>.json`. Raises InputError when there is
     no such model.
     """
     state = experiment.load(Stage.QUANTIZE)
-    quantized = {key: m for key, m in state["models"].items() if key != FLOAT_MODEL and m["status"] == Status.OK}
+    integer = {model_key(entry) for entry in experiment.recipe.quantize if METHODS[entry.method].integer}
+    quantized = {key: m for key, m in state["models"].items() if key in integer and m["status"] == Status.OK}
     chosen = model or next(iter(quantized), "")
     if chosen not in quantized:
         known = ", ".join(quantized) or "none"

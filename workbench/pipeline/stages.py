@@ -204,6 +204,11 @@ def _check_options(recipe: Recipe, file: Path) -> None:
                 f"{file}: `quantize.{number}.method` = {entry.method!r}: not known; methods are: {', '.join(sorted(METHODS))}"
             )
         validate(METHODS[entry.method].Options, entry.options, where=f"{file}: quantize.{number}")
+        if entry.accuracy is not None and not METHODS[entry.method].integer:
+            raise InputError(
+                f"{file}: `quantize.{number}.accuracy`: method {entry.method!r} computes in float, so no tensor of it can be "
+                "kept in float; leave `accuracy` out"
+            )
     for number, deployment in enumerate(recipe.deploy):
         if deployment.backend not in BACKENDS:
             raise InputError(

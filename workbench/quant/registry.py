@@ -1,6 +1,7 @@
 """The quantization methods by name. A new method: its file, one row here, one row in the tests."""
 
 from workbench.quant.base import Method, MethodOptions
+from workbench.quant.dynamic import DynamicOptions
 from workbench.quant.static import StaticOptions
 from workbench.quant.training.options import (
     DistillOnlyOptions,
@@ -14,6 +15,7 @@ from workbench.quant.training.options import (
 
 TRAINING = "workbench.quant.training.jobs"
 ROWS: tuple[tuple[str, str, type[MethodOptions], str, bool], ...] = (
+    ("dynamic", "weight-only post-training quantization", DynamicOptions, "workbench.quant.dynamic:quantize_job", False),
     ("static", "static post-training quantization", StaticOptions, "workbench.quant.static:quantize_job", True),
     ("qat", "quantization-aware training from labels", QatOptions, f"{TRAINING}:qat_job", True),
     ("pact", "quantization-aware training that learns where to clip", PactOptions, f"{TRAINING}:pact_job", True),

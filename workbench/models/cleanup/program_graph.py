@@ -59,7 +59,7 @@ class ProgramGraph:
                 program=self.program,
                 skip_prune_program=True,
             )
-        _forget_call_stacks(prefix.with_suffix(".pdmodel"))
+        forget_attributes(prefix.with_suffix(".pdmodel"))
 
     @property
     def ops(self) -> list[Any]:
@@ -221,10 +221,14 @@ class ProgramGraph:
             self._block._remove_var(name, sync=False)
 
 
-def _forget_call_stacks(file: Path) -> None:
-    """Take out where in the Python code each operator was made: equal networks shall be equal files."""
+def forget_attributes(file: Path, *endings: str) -> None:
+    """Take out of a program where in the Python code each operator was made, and the attributes whose names end so.
+
+    Equal networks shall be equal files.
+    """
     program = import_paddle().static.deserialize_program(file.read_bytes())
     for op in program.global_block().ops:
-        if op.has_attr("op_callstack"):
-            op.desc.remove_attr("op_callstack")
+        for name in op.attr_names:
+            if name.endswith(("op_callstack", *endings)):
+                op.desc.remove_attr(name)
     file.write_bytes(program.desc.serialize_to_string())
