@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,19 +36,22 @@ def verify_checksum(path: Path) -> None:
         raise InputError(f"{path}: sha256 {found}, {CHECKSUMS} states {wanted}: restore it with `git checkout -- data`")
 
 
-def digits_network(weights: Path | None = None) -> Any:
-    """MobileNetV1 x1.0 of ten classes that gives logits [n, 10]; its weights come from an npz, or are random."""
+def digits_network(weights: Path | None = None, *, scale: float = 1.0) -> Any:
+    """MobileNetV1 of ten classes that gives logits [n, 10]; its weights come from an npz, or are random.
+
+    `scale`: width of every layer against the published network's.
+    """
     import_paddle()
     from paddle.vision.models import MobileNetV1
 
-    network = MobileNetV1(scale=1.0, num_classes=10)
+    network = MobileNetV1(scale=scale, num_classes=10)
     if weights is not None:
         with np.load(weights, allow_pickle=False) as arrays:
             network.set_state_dict({name: arrays[name].astype(np.float32) for name in arrays.files})
     return network
 
 
-def build_digits_mobilenet(weights: Path, out_dir: Path) -> None:
+def build_digits_mobilenet(weights: Path, out_dir: Path, *, scale: float = 1.0) -> None:
     """Write the digits network as `model.pdmodel` + `model.pdiparams` (legacy program, float32) into `out_dir`.
 
     Input "image": float32 [n, 3, 224, 224]. Output: float32 [n, 10], probabilities (the softmax is in the model, as is
@@ -57,7 +61,7 @@ def build_digits_mobilenet(weights: Path, out_dir: Path) -> None:
     was_dynamic = paddle.in_dynamic_mode()
     paddle.disable_static()
     try:
-        network = paddle.nn.Sequential(digits_network(weights), paddle.nn.Softmax())
+        network = paddle.nn.Sequential(digits_network(weights, scale=scale), paddle.nn.Softmax())
         network.eval()
         spec = paddle.static.InputSpec([None, 3, 224, 224], "float32", "image")
         paddle.jit.save(network, str(out_dir / "model"), input_spec=[spec])
@@ -80,6 +84,12 @@ SAMPLES = {
     sample.name: sample
     for sample in (
         SampleModel("digits_mobilenet_v1", "digits_mobilenet_v1.npz", "digits_classification", build_digits_mobilenet),
+        SampleModel(
+            "digits_mobilenet_v1_x0_25",
+            "digits_mobilenet_v1_x0_25.npz",
+            "digits_classification",
+            partial(build_digits_mobilenet, scale=0.25),
+        ),
     )
 }
 

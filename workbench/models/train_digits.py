@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 PHASES = ((64, 10, 2e-3), (112, 3, 1e-3), (IMAGE_SIZE, 3, 1e-3))  # (pixels, epochs, peak learning rate)
 BATCH = 16
 WEIGHT_DECAY = 0.05
+FILES = {1.0: "digits_mobilenet_v1.npz", 0.25: "digits_mobilenet_v1_x0_25.npz"}
 VALIDATION_SCANS = 360  # the last of the train part: what settings are chosen by
 
 
@@ -89,14 +90,14 @@ def _depthwise(conv: Any, x: Any) -> Any:
     return (conv.weight.reshape([1, channels, 1, 9]) @ columns).reshape([count, channels, out, out])
 
 
-def train(fit: Digits, validation: Digits, *, seed: int = 0) -> Any:
+def train(fit: Digits, validation: Digits, *, seed: int = 0, scale: float = 1.0) -> Any:
     """Train a network on `fit`, logging the validation top-1 after each epoch; returns the paddle layer."""
     import paddle
     from paddle.nn.functional import cross_entropy, label_smooth, one_hot
 
     paddle.seed(seed)
     rng = np.random.default_rng(seed)
-    network = digits_network()
+    network = digits_network(scale=scale)
     convolutions: list[Any] = [layer for layer in network.sublayers() if isinstance(layer, paddle.nn.Conv2D)]
     for conv in convolutions:
         if conv._groups > 1:
@@ -139,20 +140,21 @@ def save_weights(network: Any, path: Path) -> None:
 def main() -> None:
     """Train, write the weights, and log what the written weights reach on the held-out part."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, help="default: data/digits_mobilenet_v1.npz of the checkout")
+    parser.add_argument("--out", type=Path, help="default: the file in data/ of the checkout that holds these weights")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--scale", type=float, default=1.0, choices=sorted(FILES), help="width of every layer")
     args = parser.parse_args()
     logging.basicConfig(format="%(asctime)s %(message)s", stream=sys.stdout)
     logger.setLevel(logging.INFO)  # here, since importing paddle sets the root logger to WARNING
     os.environ["OMP_NUM_THREADS"] = "1"  # two were no faster, and round in another order each time
-    out = args.out or data_folder() / "digits_mobilenet_v1.npz"
+    out = args.out or data_folder() / FILES[args.scale]
 
     start = time.perf_counter()
     known, held_out = load_digits()
     fit, validation = known.part(slice(-VALIDATION_SCANS)), known.part(slice(-VALIDATION_SCANS, None))
-    network = train(fit, validation, seed=args.seed)
+    network = train(fit, validation, seed=args.seed, scale=args.scale)
     save_weights(network, out)
-    written = digits_network(out)
+    written = digits_network(out, scale=args.scale)
     logger.info("wrote %s after %.0f s", out, time.perf_counter() - start)
     logger.info("validation top-1 %.2f %%, held-out top-1 %.2f %%", top1(written, validation), top1(written, held_out))
 

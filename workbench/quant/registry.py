@@ -15,7 +15,13 @@ from workbench.quant.training.options import (
 
 TRAINING = "workbench.quant.training.jobs"
 ROWS: tuple[tuple[str, str, type[MethodOptions], str, bool], ...] = (
-    ("dynamic", "weight-only post-training quantization", DynamicOptions, "workbench.quant.dynamic:quantize_job", False),
+    (
+        "dynamic",
+        "weight-only post-training quantization",
+        DynamicOptions,
+        "workbench.quant.dynamic:quantize_job",
+        False,
+    ),
     ("static", "static post-training quantization", StaticOptions, "workbench.quant.static:quantize_job", True),
     ("qat", "quantization-aware training from labels", QatOptions, f"{TRAINING}:qat_job", True),
     ("pact", "quantization-aware training that learns where to clip", PactOptions, f"{TRAINING}:pact_job", True),

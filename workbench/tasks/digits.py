@@ -131,10 +131,10 @@ class DigitsClassification(Task):
         return {"label": np.array([truth], np.int64)}
 
     def loss(self, outputs: dict[str, Any], labels: dict[str, Any]) -> Any:
-        """Cross entropy of the one output, class scores float [N, 10]."""
+        """Cross entropy of the one output, probabilities float [N, 10]."""
         from paddle.nn.functional import cross_entropy
 
-        return cross_entropy(next(iter(outputs.values())), labels["label"])
+        return cross_entropy(next(iter(outputs.values())), labels["label"], use_softmax=False)
 
     def preprocess(self, image: NDArray[np.uint8]) -> tuple[Inputs, None]:
         """Turn a picture, uint8 [224, 224, 3], into {"image": float32 [1, 3, 224, 224]} in -1..1."""

@@ -94,7 +94,7 @@ class Distillation(Block):
     alpha: float = Field(1.0, gt=0, description="weight of the loss")
     temperature: float = Field(1.0, gt=0, description="temperature of loss soft_label")
     teacher: Path | None = Field(
-        None, description="teacher as a Paddle inference model; default: the FP32 model itself"
+        None, description="teacher: a sample's name, or a model relative to the recipe; default: the FP32 model itself"
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from workbench.models.importers import import_job
 from workbench.models.model import Model
+from workbench.models.sample import SAMPLES
 from workbench.quant.calibration import Calibration, calibrate
 from workbench.quant.training.batches import Batches
 from workbench.quant.training.judge import judge_student
@@ -77,4 +78,5 @@ def _teacher(
     if distill is None or distill.teacher is None:
         return source if distill else None
     path = (folder / distill.teacher.expanduser()).resolve()
-    return Model.open(models / import_job(channel, source={"path": str(path)}, models=str(models))["digest"])
+    source_of = {"sample": str(distill.teacher)} if str(distill.teacher) in SAMPLES else {"path": str(path)}
+    return Model.open(models / import_job(channel, source=source_of, models=str(models))["digest"])
