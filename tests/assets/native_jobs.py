@@ -62,6 +62,24 @@ def train_many(channel: Channel, *, cases: dict[str, dict[str, Any]], models: st
     return {name: outcome(lambda name=name, case=case: run(name, case)) for name, case in cases.items()}
 
 
+def paddle_rates(channel: Channel, *, count: int) -> dict[str, list[float]]:
+    """The first `count` learning rates of Paddle's own schedulers, from 0.1."""
+    from workbench.compatibility import import_paddle
+
+    kinds = import_paddle().optimizer.lr
+    schedulers = {
+        "cosine": kinds.CosineAnnealingDecay(0.1, T_max=count),
+        "slow cosine": kinds.CosineAnnealingDecay(0.1, T_max=2 * count),
+        "piecewise": kinds.PiecewiseDecay(boundaries=[5, 15], values=[0.1, 0.05, 0.025]),
+    }
+    found: dict[str, list[float]] = {name: [] for name in schedulers}
+    for _ in range(count):
+        for name, scheduler in schedulers.items():
+            found[name].append(float(scheduler.last_lr))
+            scheduler.step()
+    return found
+
+
 def run_paddle(channel: Channel, *, models: dict[str, str], inputs: str) -> dict[str, Any]:
     """The outputs of Paddle Models, INT8 ones among them, as Paddle's own executor computes them, by name."""
     from workbench.compatibility import import_paddle

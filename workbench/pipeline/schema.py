@@ -2,7 +2,7 @@
 
 import re
 from enum import Enum
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -67,6 +67,7 @@ def reference_page() -> str:
             f"#### Options of `method: {name}`: {method.title}\n\n{_keys(method.Options)}"
             for name, method in METHODS.items()
         ),
+        *(f"#### `{key}` of a method that trains\n\n{_keys(block)}" for key, block in _blocks().items()),
         "### `deploy` (a list)\n\n" + _keys(Deployment),
         *(
             f"#### Options of `backend: {name}`: {b.title}\n\n{_keys(b.Options)}"
@@ -103,6 +104,16 @@ def _allow_single_values(parts: dict[str, Any]) -> None:
         for name in ("precision", "pinned", "threads", "batch"):
             field = choice["properties"][name]
             choice["properties"][name] = {"anyOf": [field, field["items"]], "description": field.get("description", "")}
+
+
+def _blocks() -> dict[str, type[BaseModel]]:
+    """The groups of options that methods share, by their key."""
+    found: dict[str, type[BaseModel]] = {}
+    for method in METHODS.values():
+        for key, field in method.Options.model_fields.items():
+            kinds = [field.annotation, *get_args(field.annotation)]
+            found |= {key: kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)}
+    return found
 
 
 def _keys(model: type[BaseModel]) -> str:
