@@ -40,7 +40,9 @@ class Noise(Task):
 
     def _samples(self, part: str, count: int) -> list[Sample]:
         return [
-            Sample.from_array(f"{part}_{index}", self._draw(FIRST_SEED[part] + index), truth=0, decode=lambda array: array)
+            Sample.from_array(
+                f"{part}_{index}", self._draw(FIRST_SEED[part] + index), truth=0, decode=lambda array: array
+            )
             for index in range(count)
         ]
 

@@ -23,6 +23,7 @@ BACKENDS = [
     ),
 ]
 
+
 def paddle_like(model, ranges):
     """The same network with int8 rounding around 0 at the inputs of matrix products, and on their weights."""
     weights = {value.name: value for value in model.graph.initializer}
