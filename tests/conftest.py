@@ -104,6 +104,12 @@ def tiny_task_file() -> Path:
 
 
 @pytest.fixture(scope="session")
+def noise_task_file() -> Path:
+    """The python file of the task of random input."""
+    return TESTS / "assets" / "noise_task.py"
+
+
+@pytest.fixture(scope="session")
 def run_native(tmp_path_factory: pytest.TempPathFactory) -> RunNative:
     """Run a job of assets/native_jobs.py, or another one, in a worker; returns its outcome."""
     logs = tmp_path_factory.mktemp("native")

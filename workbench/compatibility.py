@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import logging
 import os
 import re
 import sys
@@ -12,8 +11,6 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-
-logger = logging.getLogger(__name__)
 
 
 def import_paddle() -> Any:
@@ -149,19 +146,3 @@ def convert_onnx_to_paddle(onnx_file: Path, scratch: Path, *, input_shapes: dict
     finally:
         print(printed.getvalue())
     return scratch / "converted" / "inference_model" / "model"
-
-
-def count_gflops(program: Any) -> float | None:
-    """Multiply-adds (1e9) of the convolutions and matrix products of a static program for one sample, by PaddleSlim.
-
-    paddleslim 2.6.0 multiplies by the batch axis as it stands, -1 when it is dynamic, and fails on operators whose
-    output shape is unknown; then there is no figure.
-    """
-    import_paddle()
-    from paddleslim.analysis import flops
-
-    try:
-        return round(abs(float(flops(program))) / 1e9, 4)
-    except Exception as error:
-        logger.warning("no GFLOPs for this model: %s", error)
-        return None

@@ -19,6 +19,7 @@ from workbench.files import file_digest
 from workbench.models.cleanup.clean_up import REWRITES, clean_up
 from workbench.models.cleanup.program_graph import ProgramGraph
 from workbench.models.cleanup.random_run import largest_difference, run
+from workbench.models.complexity import multiply_adds
 from workbench.worker import Channel
 
 SIZE, BATCH = 16, 3
@@ -166,6 +167,11 @@ def whole_batch(x: Any) -> Any:
     return paddle.reshape(pooled(stem(x)), [1, -1, 8]).mean(1)
 
 
+def any_height(x: Any) -> Any:
+    """How high a picture the convolution gets is known only when it runs."""
+    return nn.Conv2D(3, 4, 1)(x[:, :, : paddle.shape(x)[2] - (x.mean() > 9).cast("int32")])
+
+
 def branches(x: Any) -> Any:
     return paddle.static.nn.cond(x.mean() > 0, lambda: F.relu(stem(x)), lambda: stem(x))
 
@@ -218,7 +224,7 @@ NETS: dict[str, Net] = {
     net.__name__: net
     for net in (
         biases, no_biases, norms, norms_apart, constants, large_constant, identities, in_place, shuffles, shuffle_operators,
-        shuffle_of_three, shuffles_seen, one_by_one, whole_batch, branches, quantized,
+        shuffle_of_three, shuffles_seen, one_by_one, whole_batch, any_height, branches, quantized,
     )
 } | {f"any_{seed}": any_net(seed) for seed in range(16)}  # fmt: skip
 
@@ -282,6 +288,7 @@ def clean(prefix: Path, *, size: int, rewrites: Any = REWRITES) -> dict[str, Any
         **done.facts(),
         "difference": largest_difference(outputs(before, image), outputs(prefix, image)),
         "output_shapes": [graphs[1].shape(name) for name in graphs[1].fetches],
+        "multiply_adds": [multiply_adds(graph.program) for graph in graphs],
         "before": Counter(op.type for op in graphs[0].ops),
         "after": Counter(op.type for op in graphs[1].ops),
         "same_interface": len({(*graph.feeds, *graph.fetches, *map(graph.shape, graph.feeds)) for graph in graphs})

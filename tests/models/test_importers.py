@@ -30,12 +30,22 @@ def test_paddle_files_are_found_when_the_stem_holds_dots(tiny_paddle, tmp_path):
     assert find_paddle_files(tmp_path / "net.v1.5").params == tmp_path / "net.v1.5.pdiparams"
 
 
-def test_paddle_model_is_imported_when_its_weights_have_another_name(tiny_paddle, imported, run_native, tmp_path):
-    shutil.copy(tiny_paddle / "tiny.pdmodel", tmp_path / "__model__.pdmodel")
-    shutil.copy(tiny_paddle / "tiny.pdiparams", tmp_path / "weights.bin")
-    source = {"path": tmp_path / "__model__.pdmodel", "params": tmp_path / "weights.bin", "name": "tiny"}
-    outcome = run_native(IMPORT, source=source, models=tmp_path / "models")
-    assert outcome.value == {"digest": imported["tiny"].digest}
+@pytest.fixture(scope="module")
+def given_otherwise(tiny_paddle, run_native, tmp_path_factory):
+    """The tiny model imported with its files under other names, and not cleaned."""
+    files, models = tmp_path_factory.mktemp("files"), tmp_path_factory.mktemp("models")
+    shutil.copy(tiny_paddle / "tiny.pdmodel", files / "__model__.pdmodel")
+    shutil.copy(tiny_paddle / "tiny.pdiparams", files / "weights.bin")
+    sources = {
+        "renamed": {"path": files / "__model__.pdmodel", "params": files / "weights.bin", "name": "tiny"},
+        "not_cleaned": {"path": tiny_paddle, "clean": False},
+    }
+    found = run_native("import_many", sources=sources, models=models).value
+    return {name: Model.open(models / found[name]["value"]) for name in sources}
+
+
+def test_paddle_model_is_imported_when_its_weights_have_another_name(given_otherwise, imported):
+    assert given_otherwise["renamed"].digest == imported["tiny"].digest
 
 
 def test_imported_paddle_model_says_what_it_is_when_opened(imported):
@@ -47,9 +57,8 @@ def test_imported_paddle_model_says_what_it_is_when_opened(imported):
     assert model.manifest.versions["paddlepaddle"]
 
 
-def test_imported_paddle_model_keeps_its_files_when_not_to_be_cleaned(tiny_paddle, run_native, tmp_path):
-    outcome = run_native(IMPORT, source={"path": tiny_paddle, "clean": False}, models=tmp_path)
-    model = Model.open(tmp_path / outcome.value["digest"])
+def test_imported_paddle_model_keeps_its_files_when_not_to_be_cleaned(given_otherwise, tiny_paddle):
+    model = given_otherwise["not_cleaned"]
     for ending in ("pdmodel", "pdiparams"):
         assert file_digest(model.folder / f"model.{ending}") == file_digest(tiny_paddle / f"tiny.{ending}")
     assert "clean_up" not in model.manifest.facts

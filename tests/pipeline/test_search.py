@@ -1,6 +1,7 @@
 """The accuracy-aware search of stage `quantize` on the tiny network, and the ranking of its tensors."""
 
 import json
+import shutil
 
 import pytest
 
@@ -26,10 +27,12 @@ def entry(accuracy, variant):
 
 @pytest.fixture(scope="module")
 def tiny_recipe(tmp_path_factory, tiny_paddle, tiny_task_file):
-    """A function that writes a recipe with other accuracy targets and gives its experiment."""
+    """A function that writes a recipe with other accuracy targets and gives its experiment, with what another one has made."""
 
-    def make(*entries, search_images=12):
+    def make(*entries, search_images=12, models_of=None):
         folder = tmp_path_factory.mktemp("search")
+        if models_of is not None:
+            shutil.copytree(models_of.run.path, folder / "run")
         data = {
             "schema_version": 1,
             "name": "tiny",
@@ -135,6 +138,7 @@ def test_sensitivity_lists_the_models_when_the_name_is_unknown(searched):
         ({"metric": "mAP"}, 4, r"metric: no metric 'mAP'; the task's metrics are: top1, wrong"),
     ],
 )  # fmt: skip
-def test_accuracy_is_refused_when_it_cannot_be_looked_for(tiny_recipe, accuracy, images, message):
+def test_accuracy_is_refused_when_it_cannot_be_looked_for(tiny_recipe, searched, accuracy, images, message):
+    refused = tiny_recipe(entry(accuracy, "refused"), search_images=images, models_of=searched[0])
     with pytest.raises(InputError, match=message):
-        pipeline.quantize(tiny_recipe(entry(accuracy, "refused"), search_images=images))
+        pipeline.quantize(refused)

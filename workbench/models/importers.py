@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.compatibility import convert_onnx_to_paddle, count_gflops, import_paddle
+from workbench.compatibility import convert_onnx_to_paddle, import_paddle
 from workbench.errors import InputError
 from workbench.experiment import ModelSource
 from workbench.machine import package_version
 from workbench.models.cleanup.clean_up import CleanUp, clean_up
+from workbench.models.complexity import multiply_adds
 from workbench.models.model import Format, Manifest, Model, TensorSpec
 from workbench.models.sample import build_sample
 from workbench.worker import Channel
@@ -190,4 +191,8 @@ def _rename(specs: list[TensorSpec], names: list[str]) -> list[TensorSpec]:
 def _facts(program: Any) -> dict[str, Any]:
     """Parameters in millions, and GFLOPs of one sample (multiply-adds of convolutions and matrix products)."""
     parameters = sum(math.prod(v.shape) for v in _parameters(program))
-    return {"params_m": round(parameters / 1e6, 4), "gflops": count_gflops(program)}
+    products = multiply_adds(program)
+    return {
+        "params_m": round(parameters / 1e6, 4),
+        "gflops": None if products is None else round(products / 1e9, 4),
+    }

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from workbench.compatibility import count_gflops, import_paddle, import_paddleslim_quant
+from workbench.compatibility import import_paddle, import_paddleslim_quant
 from workbench.errors import InputError, UnsupportedError
+from workbench.models.complexity import multiply_adds
 from workbench.models.model import Model
 from workbench.quant.training.judge import judge_program
 from workbench.quant.training.options import Criterion, Pruning
@@ -84,7 +85,7 @@ class Pruned:
                 str(prefix), [block.var(name) for name in self._feeds], [block.var(v.name) for v in self._fetches],
                 self.executor, program=program,
             )  # fmt: skip
-            return {"gflops": count_gflops(program), "params_m": self._parameters(program), "pruned_flops": round(1 - self._count(program) / self._flops, 4),
+            return {"gflops": round(self._count(program) / 1e9, 4), "params_m": self._parameters(program), "pruned_flops": round(1 - self._count(program) / self._flops, 4),
                     "pruned_ratios": {name: round(ratio, 4) for name, ratio in ratios.items() if ratio}}  # fmt: skip
 
     def _convolutions(self) -> list[str]:
@@ -186,10 +187,13 @@ class Pruned:
         stored = [v for v in program.list_vars() if v.persistable and v.name not in PLUMBING]
         return round(float(sum(math.prod(v.shape) for v in stored)) / 1e6, 4)
 
-    def _count(self, program: Any) -> float:
-        from paddleslim.analysis import flops
-
-        return abs(float(flops(program)))
+    def _count(self, program: Any) -> int:
+        found = multiply_adds(program)
+        if not found:
+            raise UnsupportedError(
+                f"model {self._source.label}: its FLOPs cannot be counted, since a shape in it is unknown; fix its inputs' shapes"
+            )
+        return found
 
     def _random_inputs(self) -> dict[str, Any]:
         random = np.random.default_rng(0)
