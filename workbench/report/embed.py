@@ -15,16 +15,21 @@ if TYPE_CHECKING:
 
 def show_tables(tables: "Mapping[str, pd.DataFrame]") -> "HTML":
     """Tables under their titles."""
-    import pandas as pd
     from IPython.display import HTML
 
+    return HTML(tables_html(tables))  # type: ignore[no-untyped-call]
+
+
+def tables_html(tables: "Mapping[str, pd.DataFrame]") -> str:
+    """Tables under their titles as HTML, text in them whole."""
+    import pandas as pd
+
     with pd.option_context("display.max_colwidth", None):
-        parts = [f"<h3>{escape(title)}</h3>{_html(table)}" for title, table in tables.items()]
-    return HTML("\n".join(parts))  # type: ignore[no-untyped-call]
-
-
-def _html(table: "pd.DataFrame") -> str:
-    return table.to_html(index=False, float_format=number)
+        parts = [
+            f"<h4>{escape(title)}</h4>{table.to_html(index=False, float_format=number)}"
+            for title, table in tables.items()
+        ]
+    return "\n".join(parts)
 
 
 def show_figures(run: Path, figures: list[dict[str, Any]]) -> "HTML":

@@ -35,13 +35,13 @@ def compared_rows(records: Sequence[Record]) -> list[Record]:
     return sorted(rows, key=lambda row: (not row.is_baseline, row.method != "none"))
 
 
-def methods_tables(records: Sequence[Record]) -> dict[str, pd.DataFrame]:
+def methods_tables(records: Sequence[Record], method: str = "") -> dict[str, pd.DataFrame]:
     """Tables by title: the models, their latency (mean, ms), their accuracy, and notes: the reasons of all rows with one.
 
-    A line is a model, or a model in a precision; a group of columns is a backend on a device. Empty when the run compares
-    no methods.
+    A line is a model, or a model in a precision; a group of columns is a backend on a device. With `method`, only the lines of
+    its models and of the untouched one. Empty when the run compares no methods.
     """
-    rows = compared_rows(records)
+    rows = [row for row in compared_rows(records) if not method or row.method in ("none", method)]
     if not rows:
         return {}
     metric = next((row.metric_name for row in rows if row.metric_name), "metric")

@@ -14,7 +14,10 @@ from workbench.report.plots import Figure, counted
 from workbench.report.series import MARKERS, Chart, Series, render_charts
 
 TITLE = "Accuracy drop against latency of each method"
-READING = "The further left and down, the better. Circled: the untouched FP32 model. Whiskers: paired bootstrap interval of the drop. "
+READING = (
+    "The further left and down, the better. Circled: the untouched FP32 model. Whiskers: paired bootstrap interval of the drop. "
+    "Points with the same figures lie on each other; the table has them all. "
+)
 
 
 def draw_trade_off(
