@@ -42,6 +42,20 @@ def _figures(precision: Precision) -> dict[str, Any]:
 
 
 @pytest.fixture
+def make_pruned(make_record: MakeRecord) -> MakeRecord:
+    """Build an ok row of a model that pruning made, which computes in FP32; any column can be given."""
+    figures = {"latency_mean_ms": 8.0, "latency_p50_ms": 7.9, "metric_value": 97.5, "metric_drop": 0.5, "drop_low": 0.2}
+    figures |= {"drop_high": 0.9, "sqnr_db": 20.0, "speedup_vs_fp32": 1.55, "speedup_low": 1.5, "speedup_high": 1.6}
+    made = {"precision": Precision.FP32, "method": "prune", "variant": "flops0.5", "model_digest": "d1"}
+
+    def make(**columns: Any) -> Record:
+        ok = columns.get("status", Status.OK) is Status.OK
+        return make_record(**(made | (figures | {"model_size_mb": 4.0} if ok else {}) | columns))
+
+    return make
+
+
+@pytest.fixture
 def make_metric() -> MakeMetric:
     """Build a secondary figure of the FP32 row; any column can be given."""
 

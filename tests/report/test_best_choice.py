@@ -47,3 +47,26 @@ def test_settings_are_not_mixed_when_they_differ(make_record: Make) -> None:
 def test_nothing_is_said_when_one_side_was_not_measured(make_record: Make) -> None:
     failed = make_record(status=Status.FAILED, reason="x")
     assert best_choice_sentences([failed, make_record(precision=Precision.BF16)], []) == []
+
+
+def test_a_made_float_model_is_named_with_its_method_when_it_is_the_fastest(
+    make_record: Make, make_pruned: Make
+) -> None:
+    rows = [make_record(precision=Precision.FP32), make_record(), make_pruned(latency_mean_ms=2.0)]
+    (said,) = best_choice_sentences(rows, [])
+    assert "FP32 prune (flops0.5) on onnxruntime is faster than the fastest INT8, there too (2 against 4 ms)" in said
+    assert said.endswith("they lose 0.5 and 0.3 points of top1.")
+
+
+def test_the_untouched_float_is_named_too_when_it_and_a_made_one_beat_int8(
+    make_record: Make, make_pruned: Make
+) -> None:
+    rows = [make_record(precision=Precision.FP32, latency_mean_ms=3.0), make_record(), make_pruned(latency_mean_ms=2.0)]
+    said = best_choice_sentences(rows, [])
+    assert ["FP32 on onnxruntime" in said[0], "FP32 prune (flops0.5) on" in said[1]] == [True, True]
+
+
+def test_the_untouched_float_alone_is_named_when_a_made_one_is_as_fast(make_record: Make, make_pruned: Make) -> None:
+    fp32 = make_record(precision=Precision.FP32, latency_mean_ms=3.0)
+    (said,) = best_choice_sentences([fp32, make_record(), make_pruned(latency_mean_ms=2.99)], [])
+    assert "FP32 on onnxruntime" in said

@@ -99,3 +99,18 @@ def test_required_fails_when_a_row_is_missing_or_not_ok(
     assert (absent.status, absent.reason) == ("failed", "matched no row")
     assert unavailable.status == "failed"
     assert "no NVIDIA GPU" in unavailable.reason
+
+
+def test_expectation_of_a_drop_judges_the_made_model_alone_when_both_compute_in_fp32(
+    make_record: Make, make_pruned: Make
+) -> None:
+    rows = [make_record(precision=Precision.FP32), make_pruned()]
+    assert check(rows, where={"precision": "fp32"}, maximum=0.5).reason == "0.5 in 1 row"
+    assert "FP32 prune (flops0.5)" in check(rows, where={"precision": "fp32"}, maximum=0.4).reason
+    assert check(rows, where={"method": "none"}, column="metric_value", minimum=98.0).status == "passed"
+
+
+def test_required_fp32_fails_when_the_model_that_a_method_made_does(make_record: Make, make_pruned: Make) -> None:
+    rows = [make_record(precision=Precision.FP32), make_pruned(status=Status.FAILED, reason="NaN loss")]
+    (verdict,) = required_verdicts(rows, {("onnxruntime", Device.CPU, Precision.FP32)})
+    assert (verdict.status, "FP32 prune (flops0.5)" in verdict.reason) == ("failed", True)

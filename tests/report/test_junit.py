@@ -78,3 +78,12 @@ def test_junit_names_differ_when_rows_do(tmp_path: Path, one_backend: list[Recor
     write_junit(path, suite="demo", records=rows, verdicts=[])
     names = [(case.get("classname"), case.get("name")) for case in read(path)]
     assert len(set(names)) == len(rows)
+
+
+def test_junit_cases_have_their_own_names_when_two_models_compute_in_fp32(
+    tmp_path: Path, make_record: Make, make_pruned: Make
+) -> None:
+    path = tmp_path / "junit.xml"
+    write_junit(path, suite="demo", records=[make_record(precision=Precision.FP32), make_pruned()], verdicts=[])
+    names = [str(case.get("name")) for case in read(path).findall("testcase")]
+    assert [name.split(", ")[1] for name in names] == ["FP32", "FP32 prune (flops0.5)"]

@@ -144,3 +144,20 @@ def test_report_describes_each_machine_when_runs_were_merged(tmp_path: Path, one
         assert "Xeon" in text
         assert "EPYC" in text
         assert "onnxruntime on cpu, machine m2: INT8 is" in text
+
+
+def test_report_sets_methods_side_by_side_when_there_are_several(
+    tmp_path: Path, one_backend: list[Record], make_pruned: Callable[..., Record]
+) -> None:
+    page, markdown = report(tmp_path, [*one_backend, make_pruned(reason="fewer filters")])
+    for text in (page.text, markdown):
+        for fact in ("Methods side by side", "none (FP32 as given)", "0.50 (0.20 to 0.90)", "fewer filters"):
+            assert fact in text
+    groups = [attributes for tag, attributes in page.tags if tag == "th" and attributes.get("scope") == "colgroup"]
+    assert {attributes["colspan"] for attributes in groups} == {"1", "3"}
+    assert "![Accuracy drop against latency of each method](plots/trade_off.png)" in markdown
+
+
+def test_report_sets_no_methods_side_by_side_when_there_is_one(tmp_path: Path, one_backend: list[Record]) -> None:
+    page, markdown = report(tmp_path, one_backend)
+    assert "side by side" not in page.text + markdown

@@ -103,3 +103,11 @@ def test_precisions_are_told_apart_by_colour_and_hatch_when_drawn() -> None:
 def test_shortened_keeps_both_ends_when_a_name_is_long() -> None:
     assert shortened("abcdefghij", 7) == "abc…hij"
     assert shortened("a\tb\x00c", 7) == "a b c"
+
+
+def test_panels_have_a_bar_for_each_model_when_two_compute_in_fp32(make_record: Make, make_pruned: Make) -> None:
+    rows = [make_pruned(), make_record(precision=Precision.FP32), make_record()]
+    labels = [[bar.label for bar in plot_panels(plot, plot_rows(plot, rows), [])[0].bars] for plot in PLOTS]
+    everything = ["FP32 prune (flops0.5)", "FP32", "INT8 static (hist)"]
+    variants = ["FP32 prune (flops0.5)", "INT8 static (hist)"]
+    assert labels == [everything, variants, variants, everything]

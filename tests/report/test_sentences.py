@@ -84,3 +84,29 @@ def test_sentence_knows_no_speedup_when_fp32_failed(make_record: Make) -> None:
 
 def test_sentences_are_none_when_nothing_was_quantized(make_record: Make) -> None:
     assert fastest_sentences([make_record(precision=Precision.FP32)]) == []
+
+
+def test_sentence_compares_with_the_untouched_fp32_when_a_method_made_a_float_model(
+    make_record: Make, make_pruned: Make
+) -> None:
+    int8, pruned = fastest_sentences([make_pruned(), make_record(), make_record(precision=Precision.FP32)])
+    assert "INT8 is 3.1x faster than FP32 (12.4 -> 4 ms" in int8
+    assert pruned == (
+        "onnxruntime on cpu: FP32 prune (flops0.5) is 1.55x faster than FP32 (12.4 -> 8 ms, runtime, 1 thread) for 0.5 points of top1."
+    )
+
+
+def test_sentence_names_the_method_when_a_made_float_model_is_slower(make_record: Make, make_pruned: Make) -> None:
+    slow = make_pruned(speedup_vs_fp32=0.8, speedup_low=0.7, speedup_high=0.9)
+    (said,) = fastest_sentences([make_record(precision=Precision.FP32), slow])
+    assert said.endswith("FP32 prune (flops0.5) loses 0.5 points of top1.")
+
+
+def test_sentence_does_not_take_a_made_bf16_for_the_untouched_one_when_it_beats_int8(
+    make_record: Make, make_pruned: Make
+) -> None:
+    rows = [make_record(precision=Precision.FP32), make_record()]
+    said = fastest_sentences([*rows, make_pruned(precision=Precision.BF16, latency_mean_ms=3.0)])
+    assert [sentence.split(" is ")[0] for sentence in said] == [
+        "onnxruntime on cpu: INT8", "onnxruntime on cpu: BF16 prune (flops0.5)",
+    ]  # fmt: skip

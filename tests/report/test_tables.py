@@ -120,3 +120,26 @@ def test_to_markdown_aligns_numbers_and_escapes_when_names_are_hostile(make_reco
 
 def test_to_markdown_is_empty_when_the_table_is(one_backend: list[Record]) -> None:
     assert to_markdown(reasons(one_backend)) == ""
+
+
+def test_field_table_keeps_the_untouched_fp32_when_methods_made_float_models(
+    one_backend: list[Record], make_pruned: Make
+) -> None:
+    line = field_table([make_pruned(), *one_backend], Scope.RUNTIME)
+    assert (list(line["Method"]), list(line["FP32"]), list(line["FP32 metric"])) == (["static (hist)"], [12.4], [98.0])
+
+
+def test_field_table_shows_the_untouched_model_alone_when_only_float_models_were_made(
+    make_record: Make, make_pruned: Make
+) -> None:
+    table = field_table([make_pruned(), make_record(precision=Precision.FP32)], Scope.RUNTIME)
+    assert (list(table["Method"]), list(table["FP32"])) == (["none"], [12.4])
+
+
+def test_reasons_tell_the_made_model_from_the_untouched_one_when_both_are_missing(
+    make_record: Make, make_pruned: Make
+) -> None:
+    why = {"status": Status.FAILED, "reason": "NaN loss"}
+    other = {"status": Status.CRASHED, "reason": "signal 6"}
+    rows = [make_pruned(**why), make_pruned(variant="flops0.3", **why), make_record(precision=Precision.FP32, **other)]
+    assert list(reasons(rows)["Method"]) == ["prune (flops0.5), prune (flops0.3)", "none"]

@@ -115,3 +115,16 @@ def test_figures_hold_what_session_and_lowering_told_when_both_did() -> None:
     ]
     assert int8_figures({}, {}) == []
     assert int8_figures({"int8_time_share": None}, {}) == []
+
+
+def test_the_baseline_is_the_untouched_model_when_a_made_one_stands_first(make_record: Make, make_pruned: Make) -> None:
+    small = make_pruned(latency_p50_ms=0.1)
+    (said,) = slow_sentences([small, make_record(precision=Precision.FP32), make_record(**SLOW)], [], VNNI)
+    assert "the model is small" not in said.lower()
+
+
+def test_a_made_float_of_another_backend_explains_nothing_when_it_is_faster(
+    make_record: Make, make_pruned: Make
+) -> None:
+    rows = [make_record(precision=Precision.FP32), make_record(**SLOW), make_pruned(backend="openvino")]
+    assert "openvino" not in slow_sentences(rows, [], VNNI)[0]

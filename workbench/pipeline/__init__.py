@@ -1,6 +1,7 @@
 """The five stages as plain functions; the notebooks and the command line both call these, and nothing else does the work."""
 
 from workbench.pipeline.accuracy import accuracy
+from workbench.pipeline.choice import conclude_choice, finished_run
 from workbench.pipeline.deploy import deploy
 from workbench.pipeline.doctor import doctor
 from workbench.pipeline.latency import latency
@@ -16,9 +17,11 @@ __all__ = [
     "VerdictFailed",
     "accuracy",
     "conclude",
+    "conclude_choice",
     "conclude_sensitivity",
     "deploy",
     "doctor",
+    "finished_run",
     "latency",
     "open_experiment",
     "quantize",

@@ -28,7 +28,7 @@ def merge_runs(runs: list[Path], *, out: Path | None = None) -> Path:
     records = [record for run in runs for record in read_records(run)]
     metrics = [metric for run in runs for metric in read_metrics(run)]
     machines: dict[str, dict[str, Any]] = {}
-    for machine in (machine for run in runs for machine in _machines(run)):
+    for machine in (machine for run in runs for machine in machines_of(run)):
         machines.setdefault(machine.get("machine_id", ""), machine)
     folder.mkdir(parents=True, exist_ok=True)
     write_records(folder, records)
@@ -41,7 +41,7 @@ def merge_runs(runs: list[Path], *, out: Path | None = None) -> Path:
     return folder
 
 
-def _machines(run: Path) -> list[dict[str, Any]]:
+def machines_of(run: Path) -> list[dict[str, Any]]:
     """The machine of a run, or those of one that was merged before."""
     try:
         machine = json.loads(_text(run / "machine.json") or "{}")

@@ -1,19 +1,22 @@
 """When INT8 is not the best choice: a float that is faster than every INT8 row of the same work on the same machine."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from workbench.records import Metric, Record
-from workbench.report.control import controls
-from workbench.report.groups import fastest, group_of
-from workbench.report.labels import count, number, precision_label, varying
+from workbench.report.control import Control, controls
+from workbench.report.groups import Group, fastest, group_of, made_in_float, untouched
+from workbench.report.labels import count, number, row_label, varying
 from workbench.report.noise import both, latency_noise
 
 WORK = ("model", "machine_id", "device", "threads", "batch", "scope")
 
 
 def best_choice_sentences(records: Sequence[Record], metrics: Sequence[Metric]) -> list[str]:
-    """For each device, setting and scope where a float is faster, beyond noise, than all INT8 rows: which, and by how much."""
+    """For each device, setting and scope where a float is faster, beyond noise, than all INT8 rows: which, and by how much.
+
+    The untouched model in float is named first; a float model that a method made only where it is faster than that too.
+    """
     noise = controls(metrics)
     shown = varying(records)
     works: dict[tuple[object, ...], list[Record]] = defaultdict(list)
@@ -22,13 +25,20 @@ def best_choice_sentences(records: Sequence[Record], metrics: Sequence[Metric]) 
     said = []
     for rows in works.values():
         int8 = fastest(row for row in rows if row.precision.is_quantized)
-        other = fastest(row for row in rows if not row.precision.is_quantized)
-        if int8 is None or other is None or not int8.latency_mean_ms or not other.latency_mean_ms:
+        given, made = fastest(untouched(rows)), fastest(made_in_float(rows))
+        if int8 is None:
             continue
-        margin = both(*(latency_noise(row, noise.get(group_of(row))) for row in (int8, other)))
-        if other.latency_mean_ms * (1 + margin) < int8.latency_mean_ms:
-            said.append(_sentence(int8, other, shown))
+        if given is not None and _is_faster(given, int8, noise):
+            said.append(_sentence(int8, given, shown))
+        if made is not None and _is_faster(made, int8, noise) and (given is None or _is_faster(made, given, noise)):
+            said.append(_sentence(int8, made, shown))
     return said
+
+
+def _is_faster(row: Record, other: Record, noise: Mapping[Group, Control]) -> bool:
+    """Whether a row takes less time than another one, beyond the noise of both."""
+    margin = both(*(latency_noise(one, noise.get(group_of(one))) for one in (row, other)))
+    return (row.latency_mean_ms or 0.0) * (1 + margin) < (other.latency_mean_ms or 0.0)
 
 
 def _sentence(int8: Record, other: Record, shown: frozenset[str]) -> str:
@@ -37,7 +47,7 @@ def _sentence(int8: Record, other: Record, shown: frozenset[str]) -> str:
     ms = f"{number(other.latency_mean_ms or 0.0, digits=3)} against {number(int8.latency_mean_ms or 0.0, digits=3)} ms"
     other_place = f"on {int8.backend}" if int8.backend != other.backend else "there too"
     return (
-        f"{lead}INT8 is not the best choice here ({setting}): {precision_label(other)} on {other.backend} is faster than the "
+        f"{lead}INT8 is not the best choice here ({setting}): {row_label(other)} on {other.backend} is faster than the "
         f"fastest INT8, {other_place} ({ms}){_accuracy(int8, other)}."
     )
 

@@ -1,4 +1,8 @@
-"""Comparison groups: the rows that share one FP32 baseline, and which of them a table or sentence is about."""
+"""Comparison groups: the rows that share one FP32 baseline, and which of them a table or sentence is about.
+
+A row is of the untouched model (method `none`, in FP32 or a shorter float), of a model that a method made and that computes
+in float (weights widened back, distilled, pruned), or of a quantized model.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -24,17 +28,30 @@ def grouped(rows: Iterable[Record]) -> dict[Group, list[Record]]:
 
 
 def methods(group: Sequence[Record]) -> list[Method]:
-    """The quantized models of a group, or the float ones where nothing was quantized."""
-    quantized = [row for row in group if row.precision.is_quantized]
-    return list(dict.fromkeys((row.method, row.variant) for row in quantized or group))
+    """The quantized models of a group, or the untouched one where nothing was quantized."""
+    chosen = [row for row in group if row.precision.is_quantized] or untouched(group)
+    return list(dict.fromkeys((row.method, row.variant) for row in chosen))
 
 
 def find(group: Sequence[Record], method: Method, *, precision: Precision, pinned: bool = False) -> Record | None:
-    """The row of a method in a precision; a float precision may be that of the unquantized model."""
-    matches = [row for row in group if row.precision is precision and row.pinned == pinned]
-    own = [row for row in matches if (row.method, row.variant) == method]
-    unquantized = [row for row in matches if row.method == "none" and not precision.is_quantized]
-    return next(iter(own + unquantized), None)
+    """The row of a quantized model in a precision; in a float precision that of the untouched model."""
+    rows = quantized_rows(group, method) if precision.is_quantized else untouched(group)
+    return next((row for row in rows if row.precision is precision and row.pinned == pinned), None)
+
+
+def baseline_of(group: Sequence[Record]) -> Record | None:
+    """The row of the untouched FP32 model, which the others are compared with."""
+    return next((row for row in group if row.is_baseline), None)
+
+
+def untouched(group: Iterable[Record]) -> list[Record]:
+    """The rows of the model as it was given, in FP32 and shorter floats."""
+    return [row for row in group if row.method == "none" and not row.precision.is_quantized]
+
+
+def made_in_float(group: Iterable[Record]) -> list[Record]:
+    """The rows of models that a method made and that compute in float."""
+    return [row for row in group if row.method != "none" and not row.precision.is_quantized]
 
 
 def quantized_rows(group: Sequence[Record], method: Method | None = None) -> list[Record]:

@@ -13,6 +13,7 @@ from workbench.records import Metric, Record, Scope
 from workbench.report.control import NAMES
 from workbench.report.expectations import Verdict
 from workbench.report.labels import SCOPE_TITLES
+from workbench.report.methods import methods_tables
 from workbench.report.panels import PLOTS
 from workbench.report.plots import Figure, draw_plots
 from workbench.report.prose import (
@@ -25,7 +26,17 @@ from workbench.report.prose import (
     summary,
 )
 from workbench.report.search import search_section
-from workbench.report.tables import cells, escape_markdown, field_table, long_table, metrics_table, reasons, to_markdown
+from workbench.report.tables import (
+    cells,
+    column_groups,
+    escape_markdown,
+    field_table,
+    long_table,
+    metrics_table,
+    reasons,
+    to_markdown,
+)
+from workbench.report.trade_off import draw_trade_off
 
 
 def write_report(
@@ -47,11 +58,12 @@ def write_report(
     fingerprint is shown, since the report reads no clock.
     """
     machines = machine.get("machines", [machine])
-    figures = draw_plots(records, metrics, out_dir=folder / "plots", caption=plot_caption(machines))
+    caption, plots = plot_caption(machines), folder / "plots"
+    figures = draw_plots(records, metrics, out_dir=plots, caption=caption)
+    trade_off = draw_trade_off(records, metrics, out_dir=plots, caption=caption)
     drawn = {figure.title for figure in figures}
-    caption = plot_caption(machines)
     sections = [
-        search_section(key, found, records=records, out_dir=folder / "plots", caption=caption)
+        search_section(key, found, records=records, out_dir=plots, caption=caption)
         for key, found in (searches or {}).items()
     ]
     page = {
@@ -59,6 +71,8 @@ def write_report(
         "summary": summary(records, verdicts),
         "sentences": result_sentences(records, metrics, machines),
         "scopes": [(SCOPE_TITLES[scope], table) for scope in Scope if not (table := field_table(records, scope)).empty],
+        "methods": methods_tables(records),
+        "trade_off": trade_off,
         "figures": figures,
         "searches": sections,
         "not_drawn": [plot.title for plot in PLOTS if plot.title not in drawn],
@@ -72,7 +86,7 @@ def write_report(
     }
     for name in ("report.html", "report.md"):
         write_text(folder / name, _environment().get_template(f"{name}.j2").render(page))
-    return [*figures, *(section.figure for section in sections if section.figure)]
+    return [*figures, *([trade_off] if trade_off else []), *(section.figure for section in sections if section.figure)]
 
 
 def _environment() -> Environment:
@@ -84,7 +98,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(cells=cells, image=data_uri, markdown=to_markdown, line=escape_markdown)
+    environment.filters.update(
+        cells=cells, column_groups=column_groups, image=data_uri, markdown=to_markdown, line=escape_markdown
+    )
     return environment
 
 

@@ -38,20 +38,20 @@ def draw_plots(records: Sequence[Record], metrics: Sequence[Metric], *, out_dir:
             path.unlink(missing_ok=True)
             continue
         panels = plot_panels(plot, rows, metrics)
-        write_bytes(path, render(panels, title=plot.title, caption=_counted(plot, rows, metrics) + caption))
+        write_bytes(path, render(panels, title=plot.title, caption=counted(plot.count, rows, metrics) + caption))
         figures.append(Figure(path, plot.title, _sentence(plot, panels), _table(plot, panels)))
     return figures
 
 
-def _counted(plot: Plot, rows: Sequence[Record], metrics: Sequence[Metric]) -> str:
-    """The n of a plot, from a column of its rows or a secondary figure."""
-    found = {getattr(row, plot.count, None) for row in rows}
-    found |= {metric.value for metric in metrics if metric.name == plot.count}
+def counted(name: str, rows: Sequence[Record], metrics: Sequence[Metric]) -> str:
+    """The n of a plot as the start of its caption, from a column of its rows or a secondary figure; empty when unknown."""
+    found = {getattr(row, name, None) for row in rows}
+    found |= {metric.value for metric in metrics if metric.name == name}
     amounts = sorted(amount for amount in found if amount)
     if not amounts:
         return ""
     span = " to ".join(dict.fromkeys(f"{amount:.0f}" for amount in (amounts[0], amounts[-1])))
-    return f"n = {span} {COUNTED[plot.count]}; "
+    return f"n = {span} {COUNTED[name]}; "
 
 
 def _table(plot: Plot, panels: Sequence[Panel]) -> pd.DataFrame:

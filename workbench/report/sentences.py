@@ -3,21 +3,25 @@
 from collections.abc import Collection, Sequence
 
 from workbench.records import Precision, Record, Status
-from workbench.report.groups import fastest, find, grouped, methods, quantized_rows, speedup
-from workbench.report.labels import count, method_label, number, place, precision_label, varying
+from workbench.report.groups import baseline_of, fastest, find, grouped, made_in_float, methods, quantized_rows, speedup
+from workbench.report.labels import count, number, place, precision_label, row_label, varying
 
 UNJUDGED = ", with no interval to tell it from noise"
 SHORT_FLOATS = (Precision.FP16, Precision.BF16)
 
 
 def fastest_sentences(records: Sequence[Record]) -> list[str]:
-    """For each backend, device and scope: the fastest INT8 against FP32, its cost, and a 16-bit float that beats it."""
+    """For each backend, device and scope: the fastest INT8 against FP32, its cost, and a 16-bit float that beats it.
+
+    Where methods made float models, also the fastest of those against FP32.
+    """
     shown = varying(records) - {"threads"}  # the sentences name the threads anyway
-    said = [sentence for group in grouped(records).values() for sentence in _of_group(group, shown)]
+    groups = grouped(records).values()
+    said = [sentence for group in groups for sentence in [*_of_quantized(group, shown), *_of_made(group, shown)]]
     return list(dict.fromkeys(said))
 
 
-def _of_group(group: Sequence[Record], shown: Collection[str]) -> list[str]:
+def _of_quantized(group: Sequence[Record], shown: Collection[str]) -> list[str]:
     quantized = quantized_rows(group)
     if not quantized:
         return []
@@ -26,10 +30,17 @@ def _of_group(group: Sequence[Record], shown: Collection[str]) -> list[str]:
     if best is None:
         return [_not_measured(quantized[0], where)]
     label = _label(best, several=len(methods(group)) > 1)
-    baseline = find(group, (best.method, best.variant), precision=Precision.FP32)
     floats = [find(group, (best.method, best.variant), precision=precision) for precision in SHORT_FLOATS]
     beaten = [_against_float(best, row, f"{where}: ", label) for row in floats if row is not None]
-    return [f"{where}: {_against_fp32(best, baseline, label)}", *filter(None, beaten)]
+    return [f"{where}: {_against_fp32(best, baseline_of(group), label)}", *filter(None, beaten)]
+
+
+def _of_made(group: Sequence[Record], shown: Collection[str]) -> list[str]:
+    """The fastest of the float models that methods made."""
+    best = fastest(made_in_float(group))
+    if best is None:
+        return []
+    return [f"{place(best, shown=shown)}: {_against_fp32(best, baseline_of(group), row_label(best))}"]
 
 
 def _not_measured(row: Record, where: str) -> str:
@@ -39,7 +50,8 @@ def _not_measured(row: Record, where: str) -> str:
 
 
 def _label(row: Record, *, several: bool) -> str:
-    return f"{precision_label(row)} {method_label(row.method, row.variant)}" if several else precision_label(row)
+    """Precision, and the method where it has to be told apart from others or from the untouched model."""
+    return row_label(row) if several or not row.precision.is_quantized else precision_label(row)
 
 
 def _against_fp32(row: Record, baseline: Record | None, label: str) -> str:
@@ -82,7 +94,7 @@ def _cost(row: Record, *, bought: bool = False) -> str:
         return f"; its {'loss' if drop > 0 else 'gain'} of {points} is within noise"
     if bought and drop > 0:
         return f" for {points}"
-    return f"; {precision_label(row)} {'loses' if drop > 0 else 'gains'} {points}"
+    return f"; {_label(row, several=False)} {'loses' if drop > 0 else 'gains'} {points}"
 
 
 def _setting(row: Record) -> str:

@@ -1,12 +1,13 @@
 """Result tables: the field's own form, the long form, and why cells are not numbers."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from workbench.records import Metric, Precision, Record, Scope, Status
-from workbench.report.groups import Method, fastest, find, grouped, methods, quantized_rows, speedup
+from workbench.report.groups import Method, baseline_of, fastest, find, grouped, methods, quantized_rows, speedup
 from workbench.report.labels import (
     NOT_MEASURED,
     NOT_RUN,
@@ -60,12 +61,12 @@ def _line(group: Sequence[Record], method: Method, columns: Sequence[Column], sh
     head = {title: getattr(first, name) for title, name in optional.items() if name in shown}
     quantized = quantized_rows(group, method)
     best = fastest(quantized) or next(iter(quantized), None)
-    baseline = cells[Precision.FP32, False]
+    baseline = baseline_of(group)
     return (
         {"Model": first.model, "Backend": first.backend, "Device": first.device.value}
         | head
-        | {_title(column): _figure(row, "latency_mean_ms") for column, row in cells.items()}
-        | {"Max speed-up": _rounded((speedup(best, baseline) if best else None) or _figure(best, "speedup_vs_fp32"))}
+        | {_title(column): figure(row, "latency_mean_ms") for column, row in cells.items()}
+        | {"Max speed-up": rounded((speedup(best, baseline) if best else None) or figure(best, "speedup_vs_fp32"))}
         | _accuracy(baseline, best)
         | {"Method": method_label(*method)}
     )
@@ -76,7 +77,7 @@ def _title(column: Column) -> str:
     return f"{precision.upper()}{'+PM' if pinned else ''}"
 
 
-def _figure(row: Record | None, column: str) -> float | str:
+def figure(row: Record | None, column: str) -> float | str:
     """A figure of a row, or the word for why there is none."""
     if row is None:
         return NOT_RUN
@@ -86,9 +87,9 @@ def _figure(row: Record | None, column: str) -> float | str:
     return NOT_MEASURED if value is None else value
 
 
-def _rounded(figure: float | str) -> float | str:
-    """Two decimals: what a ratio or a number of points is worth."""
-    return figure if isinstance(figure, str) else round(figure, 2)
+def rounded(value: float | str, digits: int = 2) -> float | str:
+    """Two decimals, which is what a ratio or a number of points is worth, or as many as given; words stay."""
+    return value if isinstance(value, str) else round(value, digits)
 
 
 def _accuracy(baseline: Record | None, best: Record | None) -> dict[str, Any]:
@@ -98,9 +99,9 @@ def _accuracy(baseline: Record | None, best: Record | None) -> dict[str, Any]:
         before = best.metric_fp32
     return {
         "Metric": (source and source.metric_name) or NOT_MEASURED,
-        "FP32 metric": before if before is not None else _figure(baseline, "metric_value"),
-        "INT8 metric": _figure(best, "metric_value"),
-        "Drop (points)": _rounded(_figure(best, "metric_drop")),
+        "FP32 metric": before if before is not None else figure(baseline, "metric_value"),
+        "INT8 metric": figure(best, "metric_value"),
+        "Drop (points)": rounded(figure(best, "metric_drop")),
     }
 
 
@@ -112,11 +113,14 @@ def long_table(records: Sequence[Record]) -> pd.DataFrame:
 
 
 def reasons(records: Sequence[Record]) -> pd.DataFrame:
-    """Each distinct backend, device, precision, status and reason of the rows that are not `ok`."""
-    missed = [row for row in records if row.status is not Status.OK]
-    found = [(row.backend, row.device.value, precision_label(row), row.status.value, row.reason) for row in missed]
-    columns = ["Backend", "Device", "Precision", "Status", "Reason"]
-    return pd.DataFrame(list(dict.fromkeys(found)), columns=columns, dtype=object)
+    """Each distinct backend, device, precision, status and reason of the rows that are not `ok`, with the methods it holds for."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for row in (row for row in records if row.status is not Status.OK):
+        key = (row.backend, row.device.value, precision_label(row), row.status.value, row.reason)
+        found.setdefault(key, []).append(method_label(row.method, row.variant))
+    lines = [(*key[:3], ", ".join(dict.fromkeys(names)), *key[3:]) for key, names in found.items()]
+    columns = ["Backend", "Device", "Precision", "Method", "Status", "Reason"]
+    return pd.DataFrame(lines, columns=columns, dtype=object)
 
 
 def metrics_table(metrics: Sequence[Metric]) -> pd.DataFrame:
@@ -151,9 +155,21 @@ def to_markdown(frame: pd.DataFrame) -> str:
     if frame.empty:
         return ""
     body = cells(frame)
-    lines = [[str(name) for name in frame.columns], ["---:" if cell.right else "---" for cell in body[0]]]
+    lines = [headings(frame), ["---:" if cell.right else "---" for cell in body[0]]]
     lines += [[cell.text for cell in line] for line in body]
     return "".join(f"| {' | '.join(escape_markdown(text) for text in line)} |\n" for line in lines)
+
+
+def column_groups(frame: pd.DataFrame) -> list[tuple[str, int]]:
+    """The groups of columns that stand side by side, each with its number of columns; empty where there are none."""
+    if frame.columns.nlevels == 1:
+        return []
+    return [(name, len(list(group))) for name, group in groupby(frame.columns, key=lambda column: str(column[0]))]
+
+
+def headings(frame: pd.DataFrame) -> list[str]:
+    """The name of each column on one line: `onnxruntime on cpu: ms` where columns stand in groups."""
+    return [": ".join(filter(None, name)) if isinstance(name, tuple) else str(name) for name in frame.columns]
 
 
 def escape_markdown(text: str) -> str:

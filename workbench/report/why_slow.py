@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from workbench.records import Device, Metric, Precision, Record, Scope
-from workbench.report.groups import fastest, find, group_of, grouped, quantized_rows, speedup
+from workbench.records import Device, Metric, Record, Scope
+from workbench.report.groups import baseline_of, fastest, group_of, grouped, quantized_rows, speedup, untouched
 from workbench.report.labels import number, place, precision_label, varying
 
 NO_GAIN = 1.1  # times as fast as FP32; below it there is hardly a gain
@@ -41,7 +41,7 @@ def slow_sentences(
     groups = [group for group in grouped(records).values() if group[0].scope is Scope.RUNTIME]
     said = []
     for group in groups:
-        row, baseline = fastest(quantized_rows(group)), find(group, ("none", ""), precision=Precision.FP32)
+        row, baseline = fastest(quantized_rows(group)), baseline_of(group)
         ratio = speedup(row, baseline) if row else None
         if row is None or ratio is None:
             continue
@@ -56,7 +56,7 @@ def slow_sentences(
 def _best_ratio(group: Sequence[Record]) -> float:
     """The speed-up of the group's fastest INT8, 0 without one."""
     row = fastest(quantized_rows(group))
-    return (speedup(row, find(group, ("none", ""), precision=Precision.FP32)) or 0.0) if row else 0.0
+    return (speedup(row, baseline_of(group)) or 0.0) if row else 0.0
 
 
 def _comparable(other: Record, row: Record) -> bool:
@@ -129,9 +129,9 @@ def _listed(amounts: Mapping[str, int]) -> str:
 
 
 def _other_float(row: Record, records: Sequence[Record]) -> Iterator[str]:
-    """A float on another backend that takes less time than INT8 here."""
+    """The untouched model in float on another backend, where it takes less time than INT8 here."""
     others = [other for other in records if _comparable(other, row) and other.backend != row.backend]
-    best = fastest(other for other in others if not other.precision.is_quantized)
+    best = fastest(untouched(others))
     if best is not None and (best.latency_mean_ms or 0.0) < (row.latency_mean_ms or 0.0):
         times = (
             f"{number(best.latency_mean_ms or 0.0, digits=3)} against {number(row.latency_mean_ms or 0.0, digits=3)} ms"
