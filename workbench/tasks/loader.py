@@ -14,7 +14,10 @@ from workbench.experiment import TaskSource, validate
 from workbench.files import content_hash
 from workbench.tasks.base import Task
 
-TASKS = {"digits_classification": "workbench.tasks.digits:DigitsClassification"}
+TASKS = {
+    "digits_classification": "workbench.tasks.digits:DigitsClassification",
+    "images": "workbench.tasks.image_folder:ImageFolder",
+}
 
 
 def task_spec(source: TaskSource, folder: Path) -> dict[str, Any]:
@@ -81,7 +84,8 @@ def check_task_job(channel: Any, *, task: dict[str, Any]) -> dict[str, Any]:
     """
     loaded = load_task(task)
     sets = {"calibration": loaded.calibration(), "evaluation": loaded.evaluation(), "search": loaded.search()}
-    for name in ("calibration", "evaluation"):
+    # Without a metric there is nothing to evaluate: such a task may have too few images for more than calibration.
+    for name in ("calibration", *(["evaluation"] if loaded.primary_metric else [])):
         if len(sets[name]) == 0:
             raise InputError(
                 f"task {task['source']['name'] or task['source']['file']}: its {name} set is empty; give it data"
