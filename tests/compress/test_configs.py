@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from workbench.compress.choices import CompressMethod
 from workbench.compress.read import read_config, read_pair
-from workbench.compress.reading import OPTIONS, CompressMethod, Flags
+from workbench.compress.reading import OPTIONS, Flags
 from workbench.errors import InputError
 
 REPOSITORY = Path(__file__).parents[2]

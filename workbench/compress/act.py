@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from workbench.compress.account import Account
+from workbench.compress.choices import CompressMethod
 from workbench.compress.global_section import model_of
 from workbench.compress.layers import Layer
-from workbench.compress.reading import CompressMethod, Data, Flags, Reading, compose, images_of
+from workbench.compress.reading import Data, Flags, Reading, compose, images_of
 from workbench.compress.training import (
     DISTILL,
     PRUNE,

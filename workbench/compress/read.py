@@ -5,10 +5,11 @@ from pathlib import Path
 
 from workbench.compress.account import Account
 from workbench.compress.act import read_act
+from workbench.compress.choices import CompressMethod
 from workbench.compress.fastdeploy import is_fastdeploy, read_fastdeploy
 from workbench.compress.layers import parse_overrides, read_layers
 from workbench.compress.paddledetection import read_paddledetection
-from workbench.compress.reading import CompressMethod, Flags, Reading
+from workbench.compress.reading import Flags, Reading
 
 
 def read_config(

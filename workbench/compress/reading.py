@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +40,6 @@ DEPLOYMENTS = {
     Device.GPU: ("tensorrt", "onnxruntime", "paddle_tensorrt"),
 }
 PTQ_STEM = "model"
-
-
-class CompressMethod(StrEnum):
-    """FastDeploy's two ways to compress a model."""
-
-    PTQ = "PTQ"
-    QAT = "QAT"
 
 
 @dataclass(frozen=True)
