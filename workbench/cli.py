@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from workbench.compress.command import compress
 from workbench.errors import InputError, WorkbenchError
 from workbench.exit_codes import ExitCode
 from workbench.models.scales import Scheme
@@ -108,6 +109,9 @@ def sensitivity(
     _print_frame("Worst first", sensitivity_table(found, top=top))
     console.print(summary_line(found), markup=False)
     console.print(f"To keep the worst in float, write into the recipe: {skip_line(found, count=1)}", markup=False)
+
+
+app.command()(compress)
 
 
 @app.command()

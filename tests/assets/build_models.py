@@ -53,12 +53,12 @@ def train(net: nn.Layer) -> None:
         adam.clear_grad()
 
 
-def save(net: nn.Layer, stem: Path, *, batch: int | None = None) -> None:
+def save(net: nn.Layer, stem: Path, *, batch: int | None = None, size: int = SIZE) -> None:
     """Write `stem`.pdmodel and `stem`.pdiparams, with a softmax at the end and an input named "image"."""
     stem.parent.mkdir(exist_ok=True)
     whole = nn.Sequential(net, nn.Softmax())
     whole.eval()
-    spec = paddle.static.InputSpec([batch, 3, SIZE, SIZE], "float32", "image")
+    spec = paddle.static.InputSpec([batch, 3, size, size], "float32", "image")
     paddle.jit.save(whole, str(stem), input_spec=[spec])
     for side_file in stem.parent.glob("*.pdiparams.info"):
         side_file.unlink()
@@ -81,6 +81,7 @@ def main(folder: Path) -> None:
     save(tiny, folder / "fixed" / "fixed", batch=1)
     save(network(64), folder / "wide" / "wide")
     save(nn.Sequential(nn.BatchNorm2D(3), nn.AdaptiveAvgPool2D(1), nn.Flatten()), folder / "plain" / "plain")
+    save(tiny, folder / "photo" / "inference", size=224)
     save(Strange(), folder / "strange" / "strange")
     export(folder / "tiny" / "tiny", folder / "onnx" / "tiny.onnx")
     export(folder / "fixed" / "fixed", folder / "onnx" / "fixed.onnx")

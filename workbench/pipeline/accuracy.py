@@ -59,7 +59,8 @@ def _evaluate(
         "predictions": str(predictions),
         **(record["value"] or {}),
     }
-    if compare and baseline and record["status"] == Status.OK:
+    has_metric = bool(experiment.load(Stage.QUANTIZE)["task"]["metric"])
+    if compare and baseline and has_metric and record["status"] == Status.OK:
         found["drop"] = _drop(experiment, cell, baseline["predictions"], str(predictions))
     return found
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.backends.registry import BACKENDS
-from workbench.errors import UnsupportedError
+from workbench.errors import InputError, UnsupportedError
 from workbench.machine import this_machine
 from workbench.models.model import Model
 from workbench.pipeline.plan import FLOAT_MODEL, Cell
@@ -18,9 +18,15 @@ def deploy(experiment: Experiment) -> dict[str, Any]:
     """Prepare every cell's model for its backend, open it, compare FP32 with Paddle and describe what runs.
 
     Returns and keeps `backends` (availability by backend and device) and `cells` by key, each with status, reason,
-    digests of the model and of what was prepared, `build_s`, `describe` and `parity`.
+    digests of the model and of what was prepared, `build_s`, `describe` and `parity`. Raises InputError when the task has no
+    evaluation samples, which one without labels may lack.
     """
-    quantized = experiment.load(Stage.QUANTIZE)["models"]
+    found = experiment.load(Stage.QUANTIZE)
+    if not found["task"]["evaluation"]:
+        raise InputError(
+            f"task {experiment.recipe.task.label}: no samples to compare outputs on; give it evaluation data"
+        )
+    quantized = found["models"]
     with experiment.stage(Stage.DEPLOY):
         cells = experiment.cells()
         backends = availability(experiment, {(cell.backend, cell.device) for cell in cells})

@@ -58,7 +58,8 @@ class Task(ABC):
     """One problem: subclass it, in the package or in a user's own python file that a recipe names.
 
     `preprocess` and `postprocess` are timed in the `end_to_end` scope, so they hold all the work that a deployed
-    program would do, and nothing else. Metrics are in points: percent scale for accuracy and mAP.
+    program would do, and nothing else. Metrics are in points: percent scale for accuracy and mAP. A task without labels has
+    the empty `primary_metric`, and `metric` gives nothing: its models are then told apart by the noise of their outputs alone.
     """
 
     Options: ClassVar[type[TaskOptions]] = TaskOptions

@@ -15,7 +15,10 @@ from workbench.files import content_hash
 from workbench.tasks.base import Task
 
 MAY_SHARE = ("calibration", "training")
-TASKS = {"digits_classification": "workbench.tasks.digits:DigitsClassification"}
+TASKS = {
+    "digits_classification": "workbench.tasks.digits:DigitsClassification",
+    "images": "workbench.tasks.image_folder:ImageFolder",
+}
 
 
 def task_spec(source: TaskSource, folder: Path) -> dict[str, Any]:
@@ -87,7 +90,8 @@ def check_task_job(channel: Any, *, task: dict[str, Any]) -> dict[str, Any]:
         "search": loaded.search(),
         "training": loaded.training(),
     }
-    for name in ("calibration", "evaluation"):
+    # Without a metric there is nothing to evaluate: such a task may have too few images for more than calibration.
+    for name in ("calibration", *(["evaluation"] if loaded.primary_metric else [])):
         if len(sets[name]) == 0:
             raise InputError(
                 f"task {task['source']['name'] or task['source']['file']}: its {name} set is empty; give it data"
