@@ -21,7 +21,10 @@ logger = logging.getLogger(__name__)
 
 # Small pictures teach the shapes cheaply (the network is fully convolutional), the last epochs the deployed size. A
 # change of size needs a high learning rate again: one cycle over all phases ended at 94 % (validation, 224 px).
-PHASES = ((64, 10, 2e-3), (112, 3, 1e-3), (IMAGE_SIZE, 3, 1e-3))  # (pixels, epochs, peak learning rate)
+PHASES = {  # by width: (pixels, epochs, peak learning rate)
+    1.0: ((64, 10, 2e-3), (112, 3, 1e-3), (IMAGE_SIZE, 3, 1e-3)),
+    0.25: ((64, 30, 5e-3), (112, 5, 3e-3), (IMAGE_SIZE, 4, 2e-3)),
+}
 BATCH = 16
 WEIGHT_DECAY = 0.05
 FILES = {1.0: "digits_mobilenet_v1.npz", 0.25: "digits_mobilenet_v1_x0_25.npz"}
@@ -108,7 +111,7 @@ def train(fit: Digits, validation: Digits, *, seed: int = 0, scale: float = 1.0)
         # Decay shrinks whole channels when it also acts on batch norm, and such channels quantize badly.
         apply_decay_param_fun={p.name for p in network.parameters() if p.ndim > 1}.__contains__,
     )
-    for size, epochs, peak in PHASES:
+    for size, epochs, peak in PHASES[scale]:
         steps = epochs * -(-len(fit.labels) // BATCH)
         schedule = paddle.optimizer.lr.OneCycleLR(peak, total_steps=steps, phase_pct=0.2, end_learning_rate=1e-5)
         optimizer.set_lr_scheduler(schedule)

@@ -111,8 +111,9 @@ def _blocks() -> dict[str, type[BaseModel]]:
     found: dict[str, type[BaseModel]] = {}
     for method in METHODS.values():
         for key, field in method.Options.model_fields.items():
-            kinds = [field.annotation, *get_args(field.annotation)]
-            found |= {key: kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)}
+            for kind in (field.annotation, *get_args(field.annotation)):
+                if isinstance(kind, type) and issubclass(kind, BaseModel):
+                    found[key] = kind
     return found
 
 
