@@ -198,6 +198,13 @@ def test_quantization_is_read_as_quantaware_when_it_is_named_so(tmp_path):
     assert made(reading)[1]["quantize"]["pact"] is True
 
 
+def test_images_are_found_when_the_configuration_has_one_folder_for_both_methods(tmp_path):
+    text = FASTDEPLOY.replace("qat_image_path: ./train\n  ptq_image_path: ./val", "image_path: ./both")
+    for method in CompressMethod:
+        options = read(tmp_path, text, method).recipe.task.options
+        assert options["calibration_folder"] == str(tmp_path / "both")
+
+
 def test_rates_become_milestones_when_the_images_can_be_counted(tmp_path):
     (tmp_path / "train").mkdir()
     for number in range(9):
@@ -257,6 +264,7 @@ def test_path_is_found_in_the_current_folder_when_it_is_not_beside_the_configura
         (("format: paddle", "format: torch"), "`Global.format` = 'torch'"),
         (("ptq_preprocess: cls_image", "ptq_preprocess: my_image"), "`Global.ptq_preprocess` = 'my_image_preprocess'"),
         (("PTQ:", "Global:"), "key 'Global' is given twice"),
+        (("skip_tensor_list: None", "when: 2024-13-45"), "cannot be read as YAML"),
         (("alpha: 1.0", "alpha: !!python/object/apply:os.getcwd []"), "cannot be read as YAML"),
         (("model_dir: ./net_infer/", "nothing: 1"), "name the model with --model"),
         (("ptq_image_path: ./val", "nothing: 1"), "with --images"),
@@ -296,6 +304,16 @@ def test_pruning_and_quantization_ask_for_labels_when_act_names_both(tmp_path):
     with pytest.raises(InputError, match="--task FILE"):
         read(tmp_path, both)
     assert made(read(tmp_path, both, flags=FLAGS))[0] == "prune_qat"
+
+
+def test_teacher_of_the_flag_wins_when_the_configuration_names_one(tmp_path):
+    text = ACT.replace("loss: soft_label", "teacher_model_dir: big, teacher_model_filename: a.pdmodel")
+    reading = read(tmp_path, text, flags=Flags(images=tmp_path / "i", teacher=tmp_path / "own"))
+    assert made(reading)[0] == "distill_only"
+    assert made(reading)[1]["distill"]["teacher"] == str(tmp_path / "own")
+    assert entry(reading, "Distillation.teacher_model_dir").reason == "--teacher is given"
+    with pytest.raises(InputError, match=r"`Distillation\.teacher_model_dir` = 'big': no such file or folder"):
+        read(tmp_path, text)
 
 
 def test_sparsity_is_not_used_when_act_asks_for_it(tmp_path):
@@ -380,6 +398,9 @@ def test_training_settings_are_the_students_when_the_slim_file_is_the_teachers(t
         ("slim: Distill\n", Flags(model=Path("m"), task=Path("t.py")), "with --teacher"),
         ("slim: Pruner\nPruner: {pruned_params: [a, b, c], pruned_ratios: [0.1, 0.2]}\n", FLAGS, "2 ratios for 3 names"),
         ("slim: Pruner\nPruner: {pruned_params: [a], pruned_ratios: [1.5]}\n", FLAGS, "must lie between 0 and 1"),
+        ("slim: Pruner\nPruner: {pruned_params: [a]}\n", FLAGS, "`Pruner.pruned_ratios`, which is not given: 0 ratios"),
+        ("slim: PTQ\nPTQ: {quant_batch_num: many}\n", FLAGS, "`PTQ.quant_batch_num` = 'many': not a number"),
+        ("slim: PTQ\n", Flags(model=Path("m"), task=Path("t"), images=Path("i")), "leave --images"),
         ("_BASE_: slim.yml\nslim: QAT\n", FLAGS, "leads back to itself"),
     ],
 )  # fmt: skip

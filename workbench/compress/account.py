@@ -1,5 +1,7 @@
 """The account of a configuration: every key that it has, and what became of it."""
 
+import contextlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,10 +115,10 @@ class Account:
         value = self.use(key, used_as)
         if value is None:
             return None
-        try:
-            return float(value)
-        except (TypeError, ValueError):
-            raise InputError(f"{self.where(key)}: not a number") from None
+        with contextlib.suppress(TypeError, ValueError):
+            if math.isfinite(number := float(value)):
+                return number
+        raise InputError(f"{self.where(key)}: not a number")
 
     def integer(self, key: str, used_as: str) -> int | None:
         """A leaf as a whole number; raises InputError."""
@@ -164,6 +166,8 @@ class Account:
 
     def where(self, key: str) -> str:
         """File, key and value, for messages."""
+        if key not in self._leaves:
+            return f"`{key}`, which is not given"
         leaf = self._leaves[key]
         return f"{leaf.layer.source}: `{key}` = {leaf.value!r}"
 

@@ -54,7 +54,7 @@ def read_act(layers: list[Layer], where: str, method: CompressMethod | None, fla
         name, options = "static", _static(account)
     data = _data(account, flags, options)
     if not static:
-        name, options, nothing = _trained(account, strategies, data)
+        name, options, nothing = _trained(account, strategies, data, flags)
     for section, reason in NOT_BUILT.items():
         account.skip(section, reason)
     return compose(
@@ -101,10 +101,10 @@ def _static(account: Account) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _trained(account: Account, strategies: set[str], data: Data) -> tuple[str, dict[str, Any], str]:
+def _trained(account: Account, strategies: set[str], data: Data, flags: Flags) -> tuple[str, dict[str, Any], str]:
     """Method, options, or why there is nothing to do, of the sections that train."""
     account.skip(STATIC, "belongs to --method PTQ")
-    if nothing := _nothing_to_train(account, strategies):
+    if nothing := _nothing_to_train(account, strategies, flags):
         for section in (DISTILL, TRAIN):
             account.skip(section, nothing)
         account.skip("Global.batch_size", nothing)
@@ -114,7 +114,7 @@ def _trained(account: Account, strategies: set[str], data: Data) -> tuple[str, d
         account, batch_key="Global.batch_size", has_metric=data.has_metric,
         batches_per_epoch=data.batches_per_epoch(batch_size),
     )  # fmt: skip
-    options: dict[str, Any] = {"train": train, "distill": distill_block(account)}
+    options: dict[str, Any] = {"train": train, "distill": distill_block(account, flags.teacher)}
     if QUANTIZE in strategies:
         options["quantize"] = quantize_block(account, QUANTIZE)
     if PRUNE in strategies:
@@ -128,9 +128,9 @@ def _trained(account: Account, strategies: set[str], data: Data) -> tuple[str, d
     return method, options, ""
 
 
-def _nothing_to_train(account: Account, strategies: set[str]) -> str:
+def _nothing_to_train(account: Account, strategies: set[str], flags: Flags) -> str:
     if not strategies & {QUANTIZE, DISTILL, PRUNE}:
         return f"no section says what to train ({DISTILL} with {QUANTIZE} or {PRUNE}); --method PTQ quantizes without training"
-    if strategies & {QUANTIZE, PRUNE} or account.has(f"{DISTILL}.teacher_model_dir"):
+    if strategies & {QUANTIZE, PRUNE} or flags.teacher or account.has(f"{DISTILL}.teacher_model_dir"):
         return ""
     return "nothing is left to train: a float model that learns from itself stays as it is"

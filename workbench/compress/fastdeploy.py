@@ -44,7 +44,7 @@ def read_fastdeploy(layers: list[Layer], where: str, method: CompressMethod | No
     source = model_of(account, flags, trained=method is CompressMethod.QAT)
     data = _data(account, method, flags, onnx=str(source.recipe["path"]).endswith(".onnx"))
     make = _ptq if method is CompressMethod.PTQ else _qat
-    name, options = make(account, data)
+    name, options = make(account, data, flags)
     return compose(
         account, name=f"{Path(where).stem}-{method.lower()}", where=where, source=source, data=data, flags=flags,
         otherwise="no key that FastDeploy's tool has", method=name, options=options,
@@ -74,7 +74,7 @@ def _data(account: Account, method: CompressMethod, flags: Flags, *, onnx: bool)
     return images_of(account, folder, flags, preprocess=chosen, inputs=inputs, options=options)
 
 
-def _ptq(account: Account, data: Data) -> tuple[str, dict[str, Any]]:
+def _ptq(account: Account, data: Data, flags: Flags) -> tuple[str, dict[str, Any]]:
     for section in (DISTILL, *QUANTIZE, TRAIN):
         account.skip(section, "belongs to --method QAT")
     options: dict[str, Any] = {"hist_percent": HIST_PERCENT, "batches": IMAGES}
@@ -87,7 +87,7 @@ def _ptq(account: Account, data: Data) -> tuple[str, dict[str, Any]]:
     return "static", options | ({"algo": str(algo)} if algo else {}) | ({"skip_tensors": skipped} if skipped else {})
 
 
-def _qat(account: Account, data: Data) -> tuple[str, dict[str, Any]]:
+def _qat(account: Account, data: Data, flags: Flags) -> tuple[str, dict[str, Any]]:
     account.skip("PTQ", "belongs to --method PTQ")
     batch_size = "Global.qat_batch_size"
     train = train_block(
@@ -97,6 +97,6 @@ def _qat(account: Account, data: Data) -> tuple[str, dict[str, Any]]:
     section = next((name for name in QUANTIZE if account.has(name)), QUANTIZE[0])
     return "distill", {
         "train": train,
-        "distill": distill_block(account),
+        "distill": distill_block(account, flags.teacher),
         "quantize": quantize_block(account, section),
     }

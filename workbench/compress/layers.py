@@ -109,5 +109,5 @@ def _read(path: Path) -> dict[str, Any]:
 def _parse(text: str, *, where: str) -> Any:
     try:
         return yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"{where}: cannot be read as YAML: {' '.join(str(error).split())}") from None

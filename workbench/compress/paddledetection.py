@@ -36,7 +36,8 @@ Options = dict[str, Any]
 
 def read_paddledetection(model: Sequence[Layer], slim: Sequence[Layer], overrides: Layer, flags: Flags) -> Reading:
     """The Reading of a pair of configurations; raises InputError for what cannot be used."""
-    kind, where = str(slim[-1].data.get("slim")), slim[-1].source
+    kind = next((str(layer.data["slim"]) for layer in reversed(slim) if "slim" in layer.data), "")
+    where = slim[-1].source
     if kind not in MAKERS:
         raise InputError(f"{where}: `slim` = {kind!r}: not known here; choose one of {', '.join(MAKERS)}")
     if flags.model is None:
@@ -74,9 +75,8 @@ def _teacher_part(layer: Layer) -> Layer:
 def _data(account: Account, kind: str, flags: Flags) -> Data:
     """A folder of images is what the data set of the configuration names, where it names one."""
     dataset = "EvalDataset" if kind == "PTQ" else "TrainDataset"
-    batches = account.peek("PTQ.quant_batch_num") or account.peek("quant_batch_num") or BATCHES
-    batch_size = account.peek("EvalReader.batch_size") or 1
-    options = {"calibration_images": int(batches) * int(batch_size)} if kind == "PTQ" else {}
+    batches, batch_size = _calibration(account) if kind == "PTQ" else (0, None)
+    options = {"calibration_images": batches * (batch_size or 1)} if batches else {}
     return images_of(account, f"{dataset}.dataset_dir", flags, preprocess=None, inputs=(), options=options)
 
 
@@ -87,16 +87,22 @@ def _ptq(account: Account, data: Data, flags: Flags) -> tuple[str, Options]:
     account.skip(f"{config}.upsample_bins", "histograms keep 2048 bins at all times")
     one = "weights have one scale per output channel"
     account.only(f"{config}.weight_quantizer", "PerChannelAbsmaxQuantizer", used_as=one, otherwise=one)
-    batches = account.integer("PTQ.quant_batch_num", "batches (PaddleDetection reads it from the top level only)")
-    if batches is None:
-        batches = account.integer("quant_batch_num", "batches")
-    account.skip("quant_batch_num", "PTQ.quant_batch_num is given")
-    batch_size = account.integer("EvalReader.batch_size", "batch_size")
     for key in ("fuse", "fuse_list"):
         account.skip(f"PTQ.{key}", "convolutions and batch norms are always folded, as `model.clean` says")
     account.skip("PTQ.print_model", PRINTS)
-    found = {"algo": str(algo) if algo else None, "hist_percent": percent, "batch_size": batch_size}
-    return "static", given(found | {"batches": batches or BATCHES})
+    batches, batch_size = _calibration(account)
+    algo_name = None if algo is None else str(algo)
+    return "static", given({"algo": algo_name, "hist_percent": percent, "batch_size": batch_size, "batches": batches})
+
+
+def _calibration(account: Account) -> tuple[int, int | None]:
+    """Batches, and samples in each where a reader says so."""
+    batch_size = account.integer("EvalReader.batch_size", "batch_size")
+    batches = account.integer("PTQ.quant_batch_num", "batches (PaddleDetection reads it from the top level only)")
+    if batches is None:
+        return account.integer("quant_batch_num", "batches") or BATCHES, batch_size
+    account.skip("quant_batch_num", "PTQ.quant_batch_num is given")
+    return batches, batch_size
 
 
 def _qat(account: Account, data: Data, flags: Flags) -> tuple[str, Options]:
@@ -193,7 +199,6 @@ def _scheduler(account: Account, key: str, batches_per_epoch: int | None) -> Opt
         return {"schedule": Schedule.COSINE, "cosine_iterations": epochs * batches_per_epoch}
     if kind == "LinearWarmup":
         return _warmup(account, key, batches_per_epoch)
-    account.skip(f"{key}", "not known here")
     for leaf in account.children(key):
         account.skip(leaf, "this schedule is not built here")
     return {}
@@ -208,5 +213,5 @@ def _warmup(account: Account, key: str, batches_per_epoch: int | None) -> Option
     epochs = account.number(f"{key}.epochs", "train.warmup_iterations")
     if epochs is not None and batches_per_epoch:
         return {"warmup_iterations": int(epochs * batches_per_epoch)}
-    account.skip(f"{key}.epochs", PER_EPOCH) if epochs is not None else None
+    account.skip(f"{key}.epochs", PER_EPOCH)
     return given({"warmup_iterations": steps})

@@ -127,6 +127,10 @@ def source_of(path: Path) -> Source:
 def images_of(account: Account, key: str, flags: Flags, *, preprocess: Preprocess | None, inputs: Sequence[str], options: dict[str, Any]) -> Data:  # fmt: skip
     """The task: the flag's python file, or the folder of images that leaf `key` or the flag names."""
     if flags.task is not None:
+        if flags.images or flags.preprocess or flags.inputs:
+            raise InputError(
+                f"--task {flags.task}: it brings its own data; leave --images, --preprocess and --input out"
+            )
         account.skip(key, "--task is given")
         return Data({"file": str(flags.task)})
     if flags.images is not None:

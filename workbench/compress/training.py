@@ -1,6 +1,7 @@
 """The sections of ACT that say how to train, distil, quantize and prune, as the blocks of our training methods' options."""
 
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from workbench.compress.account import Account
@@ -14,6 +15,7 @@ CRITERIA = {"l1_norm": Criterion.L1_NORM, "fpgm": Criterion.FPGM, "geometry_medi
 ACT_EVAL_ITER = 1000  # PaddleSlim's default
 NO_METRIC = "images without labels have no metric; with --task FILE there is one"
 ONE_WIDTH = "8 bits, the only width that the backends compute in"
+TEACHER_KEYS = ("teacher_model_dir", "teacher_model_filename", "teacher_params_filename")
 Block = dict[str, Any]
 
 
@@ -59,7 +61,7 @@ def _piecewise(account: Account, key: str, batches_per_epoch: int | None) -> Blo
     """Paddle's PiecewiseDecay lists rates and the iterations between them; ours has a factor and the epochs between."""
     rates = account.numbers(f"{key}.values", "train.learning_rate and train.gamma")
     steps = account.numbers(f"{key}.boundaries", "train.milestones, in epochs")
-    factors = {round(after / before, 6) for before, after in pairwise(rates)}
+    factors = {round(after / before, 6) for before, after in pairwise(rates) if before}
     if len(factors) == 1 and len(rates) == len(steps) + 1 and batches_per_epoch:
         return {
             "schedule": Schedule.PIECEWISE,
@@ -112,22 +114,32 @@ def _evaluation(account: Account, *, has_metric: bool) -> Block:
     return {"evaluate_iterations": every or ACT_EVAL_ITER, "target_metric": target * 100 if target <= 1 else target}
 
 
-def distill_block(account: Account) -> Block:
-    """`distill` from section Distillation."""
+def distill_block(account: Account, flag: Path | None) -> Block:
+    """`distill` from section Distillation; `flag` is the teacher that the command line names."""
+    if flag is not None:
+        for key in TEACHER_KEYS:
+            account.skip(f"{DISTILL}.{key}", "--teacher is given")
+        return _distance(account) | {"teacher": str(flag)}
     teacher = account.path(f"{DISTILL}.teacher_model_dir", "distill.teacher", flag="--teacher")
+    name = None
     if teacher is not None:
         name = account.use(f"{DISTILL}.teacher_model_filename", "distill.teacher")
         account.skip(f"{DISTILL}.teacher_params_filename", "the weights lie beside the model, under the same stem")
         teacher.check()
     else:
-        for key in ("teacher_model_dir", "teacher_model_filename", "teacher_params_filename"):
+        for key in TEACHER_KEYS:
             account.skip(f"{DISTILL}.{key}", "no folder is given: the FP32 model is the teacher")
+    path = None if teacher is None else str(teacher.path / str(name) if name else teacher.path)
+    return _distance(account) | given({"teacher": path})
+
+
+def _distance(account: Account) -> Block:
+    alpha = account.numbers(f"{DISTILL}.alpha", "distill.alpha")
     return given(
         {
             "loss": account.choice(f"{DISTILL}.loss", {str(loss): loss for loss in Loss}, "distill.loss"),
             "nodes": account.names(f"{DISTILL}.node", "distill.nodes"),
-            "alpha": _first(account, f"{DISTILL}.alpha", "distill.alpha"),
-            "teacher": str(teacher.path / str(name) if name else teacher.path) if teacher else None,
+            "alpha": alpha[0] if alpha else None,
         }
     )
 
@@ -201,8 +213,3 @@ def paired(account: Account, key: str, names: list[str], ratios: list[float]) ->
 def given(block: Block) -> Block:
     """A block without what the configuration does not say."""
     return {key: value for key, value in block.items() if value is not None and value != []}
-
-
-def _first(account: Account, key: str, used_as: str) -> float | None:
-    found = account.numbers(key, used_as)
-    return found[0] if found else None

@@ -54,9 +54,11 @@ def compress(reading: Reading, *, save_dir: Path, output_dir: str = "", fresh: b
     inputs = source_files(reading.recipe.model)
     _check_target(save_dir, inputs)
     folder = Path(output_dir) if output_dir else runs_folder() / reading.recipe.name
-    recipe = RunFolder.create(folder.resolve()).path / "recipe.yaml"
+    run = RunFolder.create(folder.resolve())
+    recipe = run.path / "recipe.yaml"
     given = reading.recipe.model_dump(mode="json", exclude_defaults=True)
-    write_text(recipe, yaml.safe_dump(given, sort_keys=False, allow_unicode=True))
+    with run.lock("stage"):  # a run in progress keeps its recipe
+        write_text(recipe, yaml.safe_dump(given, sort_keys=False, allow_unicode=True))
     experiment = open_experiment(recipe, folder, fresh=fresh)
     models = quantize(experiment)["models"]
     made = next(model for key, model in models.items() if key != FLOAT_MODEL)

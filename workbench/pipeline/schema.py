@@ -21,6 +21,7 @@ from workbench.experiment import (
 )
 from workbench.quant.registry import METHODS
 from workbench.records import Metric, Record
+from workbench.tasks.loader import TASKS, task_options
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -61,6 +62,7 @@ def reference_page() -> str:
         + _keys(Recipe),
         "### `model`\n\n" + _keys(ModelSource),
         "### `task`\n\n" + _keys(TaskSource),
+        *(f"#### Options of `name: {name}`\n\n{_keys(task_options(name))}" for name in sorted(TASKS)),
         "### `quantize` (a list)\n\n" + _keys(Quantization),
         "#### `accuracy`\n\n" + _keys(AccuracyTarget),
         *(

@@ -12,7 +12,7 @@ from typing import Any
 from workbench.errors import InputError
 from workbench.experiment import TaskSource, validate
 from workbench.files import content_hash
-from workbench.tasks.base import Task
+from workbench.tasks.base import Task, TaskOptions
 
 MAY_SHARE = ("calibration", "training")
 TASKS = {
@@ -30,6 +30,11 @@ def task_digest(source: TaskSource) -> str:
     """Names the task's code (its file) and options, so that results of another version of them are not reused."""
     code = source.file.read_bytes() if source.file is not None and source.file.is_file() else b""
     return hashlib.sha256(code + source.model_dump_json(exclude={"file"}).encode()).hexdigest()[:16]
+
+
+def task_options(name: str) -> type[TaskOptions]:
+    """The options of a task of the package."""
+    return _by_name(name).Options
 
 
 def load_task(spec: dict[str, Any]) -> Task:
