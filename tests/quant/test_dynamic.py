@@ -182,7 +182,10 @@ def test_options_are_refused_when_paddleslim_has_no_such(options):
 
 def test_recipe_is_refused_when_it_asks_for_an_accuracy_of_a_float_method(write_recipe, tmp_path):
     recipe = write_recipe(quantize=[{"method": "dynamic", "accuracy": {"max_drop": 1}}])
-    with pytest.raises(InputError, match=r"`quantize\.0\.accuracy`: method 'dynamic' computes in float"):
+    with pytest.raises(
+        InputError,
+        match=r"`quantize\.0\.accuracy`: it searches over ranges and tensors in float, which method 'dynamic' does not have",
+    ):
         open_experiment(recipe, tmp_path / "run")
 
 

@@ -14,14 +14,14 @@ import yaml
 
 from workbench.backends.registry import BACKENDS
 from workbench.errors import InputError
-from workbench.experiment import Recipe, find_recipe, read_recipe, validate
+from workbench.experiment import Quantization, Recipe, find_recipe, read_recipe, validate
 from workbench.files import content_hash, write_json, write_text
 from workbench.launch import Outcome, run_job
 from workbench.machine import package_version, this_machine
 from workbench.models.importers import source_files
 from workbench.models.model import MANIFEST
 from workbench.models.sample import SAMPLES
-from workbench.pipeline.plan import Cell, cell_from_dict, cells, matching
+from workbench.pipeline.plan import Cell, cell_from_dict, cells, matching, variant_of
 from workbench.pipeline.progress import Bar
 from workbench.quant.registry import METHODS
 from workbench.records import Status
@@ -181,11 +181,21 @@ def open_experiment(
     _check_options(read, file)
     _check_sources(read)
     if smoke:
-        read = read.smoke()
+        read = _shortened(read.smoke())
     planned = cells(read)
     chosen = frozenset(matching(planned, only)) if only else frozenset()
     folder = Path(output_dir) if str(output_dir) else runs_folder() / (f"{read.name}-smoke" if smoke else read.name)
     return Experiment(read, file, RunFolder.create(folder.resolve()), fresh=fresh, only=chosen)
+
+
+def _shortened(recipe: Recipe) -> Recipe:
+    """The recipe with methods that take little time."""
+    entries = []
+    for entry in recipe.quantize:
+        short = METHODS[entry.method].parse(entry.options).smoke().model_dump(mode="json")
+        own = entry.model_dump(include=set(Quantization.model_fields))
+        entries.append(Quantization.model_validate(own | {"variant": variant_of(entry)} | short))
+    return recipe.model_copy(update={"quantize": entries})
 
 
 def runs_folder() -> Path:
@@ -204,10 +214,10 @@ def _check_options(recipe: Recipe, file: Path) -> None:
                 f"{file}: `quantize.{number}.method` = {entry.method!r}: not known; methods are: {', '.join(sorted(METHODS))}"
             )
         validate(METHODS[entry.method].Options, entry.options, where=f"{file}: quantize.{number}")
-        if entry.accuracy is not None and not METHODS[entry.method].integer:
+        if entry.accuracy is not None and "algo" not in METHODS[entry.method].Options.model_fields:
             raise InputError(
-                f"{file}: `quantize.{number}.accuracy`: method {entry.method!r} computes in float, so no tensor of it can be "
-                "kept in float; leave `accuracy` out"
+                f"{file}: `quantize.{number}.accuracy`: it searches over ranges and tensors in float, which method "
+                f"{entry.method!r} does not have; leave it out, or give a method that trains its `train.target_metric`"
             )
     for number, deployment in enumerate(recipe.deploy):
         if deployment.backend not in BACKENDS:

@@ -1,6 +1,6 @@
 """The contract of a quantization method: options that load no runtime, and a job that makes a Model from a Model."""
 
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,6 +13,10 @@ class MethodOptions(BaseModel):
     def variant(self) -> str:
         """A short text that tells two models of one method apart in a table."""
         return ""
+
+    def smoke(self) -> Self:
+        """The same options, so shortened that they only show that the method runs."""
+        return self
 
     def kept_identity(self) -> list[Any]:
         """What the file that the job keeps depends on, besides model and data: models equal in this share it."""

@@ -150,6 +150,11 @@ class TrainedOptions(MethodOptions, ABC):
     def plan(self) -> Plan:
         """What to do."""
 
+    def smoke(self) -> Self:
+        """Two small batches."""
+        short = {"epochs": None, "iterations": 2, "batch_size": 4, "evaluate_iterations": None, "target_metric": None}
+        return self.model_copy(update={"train": self.train.model_copy(update=short)})
+
     def kept_identity(self) -> list[Any]:
         """A checkpoint is of use to the very same training only."""
         return [self.model_dump(mode="json")]

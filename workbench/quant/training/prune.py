@@ -61,12 +61,12 @@ class Pruned:
             self._program, self._feeds, self._fetches = self._paddle.static.load_inference_model(
                 str(source.paddle_prefix), self.executor
             )
-            self._flops = self._count(self._program)
             self._prunable = self._find_prunable()
         if not self._prunable:
             raise UnsupportedError(
                 f"model {source.label}: no convolution of it can lose filters without changing the outputs' shapes"
             )
+        self._flops = self._count(self._program)
 
     def save(self, prefix: Path, *, judge: Judge | None) -> dict[str, Any]:
         """Choose ratios, prune, prove and write `prefix`.pdmodel and .pdiparams; returns the facts.
@@ -97,7 +97,11 @@ class Pruned:
     def _find_prunable(self) -> list[str]:
         """The convolutions that can lose filters; asked one by one only where not all can."""
         names = self._convolutions()
-        return names if self._keeps_outputs(names) else [name for name in names if self._keeps_outputs([name])]
+        return (
+            names
+            if not names or self._keeps_outputs(names)
+            else [name for name in names if self._keeps_outputs([name])]
+        )
 
     def _keeps_outputs(self, names: list[str]) -> bool:
         """Whether the network is whole, and its outputs have their shapes, when these convolutions lose half their filters."""

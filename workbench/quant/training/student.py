@@ -14,6 +14,7 @@ from workbench.quant.program import SKIPPED
 from workbench.quant.training.options import Distillation, FakeQuantization, Loss, Optimizer, Plan, Training
 
 TEACHER = "teacher_"
+OWN = "training_"
 SOFTMAX = "softmax"
 PLUMBING = ("feed", "fetch")
 LabelLoss = Callable[[dict[str, Any], dict[str, Any]], Any]
@@ -50,7 +51,8 @@ class Student:
         self._executor = self._paddle.static.Executor(self._paddle.CPUPlace())
         self._scope = self._paddle.static.Scope()
         startup = self._paddle.static.Program()
-        with self._paddle.static.scope_guard(self._scope):
+        # New variables are named alike in every process, and apart from the network's own, which Paddle named likewise.
+        with self._paddle.static.scope_guard(self._scope), self._paddle.utils.unique_name.guard(OWN):
             self._load(source)
             if plan.quantize is not None:
                 self._leave_in_float(plan.quantize.skip_tensors, source)
@@ -75,13 +77,14 @@ class Student:
     def state(self) -> Arrays:
         """Everything that training changes: weights, and the running values of the optimizer and of the ranges."""
         names = {v.name for v in self._program.list_vars() if v.persistable and v.name not in PLUMBING}
-        found = {name: self._value(name) for name in sorted(names) if not name.startswith(TEACHER)}
-        return {name: value for name, value in found.items() if value is not None}
+        found = {self._names.get(name, name): self._value(name) for name in names if not name.startswith(TEACHER)}
+        return {name: value for name, value in sorted(found.items()) if value is not None}
 
     def restore(self, state: Arrays) -> None:
         """Go back to what `state` returned."""
+        in_program = {kept: name for name, kept in self._names.items()}
         for name, value in state.items():
-            self._scope.var(name).get_tensor().set(value, self._paddle.CPUPlace())
+            self._scope.var(in_program.get(name, name)).get_tensor().set(value, self._paddle.CPUPlace())
 
     def weights(self) -> Arrays:
         """The network's own stored tensors, as they are now."""
@@ -102,6 +105,8 @@ class Student:
         self._program = trainable_program(program)
         self._stored = {v.name for v in program.list_vars() if v.persistable and v.name not in PLUMBING}
         self._rounded: set[str] = set()
+        self._names: dict[str, str] = {}
+        """Variables of the program whose names differ from process to process -> the name in a state."""
 
     def _variable(self, name: str, *, key: str) -> Any:
         block = self._program.global_block()
@@ -206,11 +211,12 @@ class Student:
         """
         for op in [op for op in self._program.global_block().ops if op.type == "quantize_linear"]:
             name = op.input("Scale")[0].removesuffix("@scale")
+            # Paddle numbers these in the order of a set of nodes.
+            self._names |= {op.input(f"In{kind}")[0]: f"{name}@{kind.lower()}" for kind in ("State", "Accum")}
             if name in absmax and name not in self._stored:
                 self._rounded.add(name)
                 start = np.array([absmax[name]], np.float32)
-                places = [op.input("Scale")[0], op.input("InAccum")[0]]
-                self.restore({place: start for place in places})
+                self.restore({f"{name}@scale": start, f"{name}@accum": start})
                 clip = f"{name}_tmp_input_pact"
                 if self._scope.find_var(clip) is not None:
                     self.restore({clip: start})
