@@ -11,7 +11,7 @@ from workbench.models.model import Model
 from workbench.tasks.loader import task_spec
 
 FIRST_CONV = "conv2d_0.w_0"
-TRAIN = {"iterations": 12, "batch_size": 8, "learning_rate": 0.01}
+TRAIN = {"iterations": 12, "batch_size": 8, "learning_rate": 0.01, "optimizer": "momentum"}
 METHODS = ("qat", "pact", "distill", "distill_only", "prune", "distill_prune", "prune_qat")
 INTEGER = {"qat", "pact", "distill", "prune_qat"}
 

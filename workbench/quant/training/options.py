@@ -50,12 +50,16 @@ class Criterion(StrEnum):
 
 
 class Training(Block):
-    """The training itself. The defaults fine-tune a trained network; they do not train one from nothing."""
+    """The training itself. The defaults fine-tune a trained network; they do not train one from nothing.
+
+    With its batch norms folded a network's weights differ widely in size: on the shipped MobileNetV1 x0.25 momentum diverged at a
+    rate of 0.001, where Adam, which scales each step by its own gradients, lowered the loss at 0.0002.
+    """
 
     epochs: float | None = Field(None, gt=0, description="passes over the training samples; default: 1")
     iterations: int | None = Field(None, ge=1, description="training batches, in place of `epochs`")
     batch_size: int = Field(32, ge=1, description="samples per batch")
-    learning_rate: float = Field(0.001, gt=0, description="the largest learning rate")
+    learning_rate: float = Field(0.0001, gt=0, description="the largest learning rate")
     schedule: Schedule = Field(Schedule.COSINE, description="how the learning rate changes")
     cosine_iterations: int | None = Field(
         None, ge=1, description="iterations until a cosine has come down to 0; default: all"
@@ -65,7 +69,7 @@ class Training(Block):
     )
     gamma: float = Field(0.1, gt=0, le=1, description="factor of a piecewise rate at each milestone")
     warmup_iterations: int = Field(0, ge=0, description="iterations in which the learning rate grows from 0")
-    optimizer: Optimizer = Field(Optimizer.MOMENTUM, description="the optimizer")
+    optimizer: Optimizer = Field(Optimizer.ADAM, description="the optimizer")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of optimizer momentum")
     weight_decay: float = Field(0.0, ge=0, description="L2 penalty on the weights")
     seed: int = Field(0, ge=0, description="order and augmentation of the samples follow from it")
