@@ -9,32 +9,11 @@ from typing import Any
 from workbench.compress.account import Account, ConfigPath, Entry
 from workbench.errors import InputError
 from workbench.experiment import Recipe, validate
-from workbench.quant.base import MethodOptions
-from workbench.quant.static import StaticOptions
-from workbench.quant.training.options import (
-    DistillOnlyOptions,
-    DistillOptions,
-    DistillPruneOptions,
-    PactOptions,
-    PruneOptions,
-    PruneQatOptions,
-    QatOptions,
-)
+from workbench.quant.registry import METHODS
+from workbench.quant.training.options import TrainedOptions
 from workbench.records import Device
 from workbench.tasks.image_folder import Preprocess, find_images
 
-OPTIONS: dict[str, type[MethodOptions]] = {
-    "static": StaticOptions,
-    "qat": QatOptions,
-    "pact": PactOptions,
-    "distill": DistillOptions,
-    "distill_only": DistillOnlyOptions,
-    "prune": PruneOptions,
-    "distill_prune": DistillPruneOptions,
-    "prune_qat": PruneQatOptions,
-}
-LABELLED = ("qat", "pact", "prune", "prune_qat")
-FLOAT = ("distill_only", "prune", "distill_prune")
 DEPLOYMENTS = {
     Device.CPU: ("paddle_inference", "onnxruntime", "openvino"),
     Device.GPU: ("tensorrt", "onnxruntime", "paddle_tensorrt"),
@@ -100,13 +79,11 @@ def compose(
     method: str = "", options: dict[str, Any] | None = None, nothing: str = "",
 ) -> Reading:  # fmt: skip
     """The Reading of what was found; raises InputError when an option is not valid or a method lacks its labels."""
-    if method:
-        validate(OPTIONS[method], options or {}, where=f"{where}, read as method {method}")
-    if method in LABELLED and flags.task is None:
+    if method and _learns_from_labels(method, options or {}, where) and flags.task is None:
         raise InputError(
             f"{where}: this trains from labels (method {method}); give your data and its labels with --task FILE, a python file with a Task"
         )
-    precision = "fp32" if not method or method in FLOAT else "int8"
+    precision = "int8" if method and METHODS[method].integer else "fp32"
     recipe = {
         "name": re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-") or "compress",
         "model": source.recipe,
@@ -117,6 +94,11 @@ def compose(
     stem = PTQ_STEM if method == "static" else source.stem
     checked = validate(Recipe, recipe, where=where)
     return Reading(checked, tuple(account.entries(otherwise)), source.paths + data.paths, stem, nothing)
+
+
+def _learns_from_labels(method: str, options: dict[str, Any], where: str) -> bool:
+    parsed = validate(METHODS[method].Options, options, where=f"{where}, read as method {method}")
+    return isinstance(parsed, TrainedOptions) and parsed.plan().labels
 
 
 def source_of(path: Path) -> Source:
