@@ -12,13 +12,15 @@ from workbench.experiment import Recipe, validate
 from workbench.quant.registry import METHODS
 from workbench.quant.training.options import TrainedOptions
 from workbench.records import Device
-from workbench.tasks.image_folder import Preprocess, find_images
+from workbench.tasks.image_folder import ImageFolderOptions, Preprocess, find_images
 
 DEPLOYMENTS = {
     Device.CPU: ("paddle_inference", "onnxruntime", "openvino"),
     Device.GPU: ("tensorrt", "onnxruntime", "paddle_tensorrt"),
 }
 PTQ_STEM = "model"
+CALIBRATION_FOLDER = "task.options.calibration_folder"
+TRAINING_FOLDER = f"{CALIBRATION_FOLDER}; its images train, but for up to 100 on which outputs are compared"
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,15 @@ class Data:
         return "file" in self.recipe
 
     def batches_per_epoch(self, batch_size: int | None) -> int | None:
-        """Training batches in one pass over the folder of images, where there is one."""
-        folder = Path(str(self.recipe.get("options", {}).get("calibration_folder", "")))
-        if not batch_size or self.has_metric or not folder.is_dir():
+        """Training batches in one pass over the images that train, where the folder of them is there."""
+        if not batch_size or self.has_metric:
             return None
-        return max(1, len(find_images(folder)) // batch_size)
+        options = validate(ImageFolderOptions, self.recipe["options"], where="task images")
+        if not options.calibration_folder.is_dir():
+            return None
+        images = len(find_images(options.calibration_folder))
+        kept = min(options.evaluation_images, max(0, images - (options.calibration_images or images)))
+        return max(1, (images - kept) // batch_size)
 
 
 @dataclass(frozen=True)
@@ -106,8 +112,11 @@ def source_of(path: Path) -> Source:
     return Source({"path": str(path), "name": path.stem if path.is_file() else path.name}, (), path.stem)
 
 
-def images_of(account: Account, key: str, flags: Flags, *, preprocess: Preprocess | None, inputs: Sequence[str], options: dict[str, Any]) -> Data:  # fmt: skip
-    """The task: the flag's python file, or the folder of images that leaf `key` or the flag names."""
+def images_of(account: Account, key: str, flags: Flags, *, preprocess: Preprocess | None, inputs: Sequence[str], options: dict[str, Any], trained: bool) -> Data:  # fmt: skip
+    """The task: the flag's python file, or the folder of images that leaf `key` or the flag names.
+
+    `trained` tells whether the images are learned from, or only calibrated on.
+    """
     if flags.task is not None:
         if flags.images or flags.preprocess or flags.inputs:
             raise InputError(
@@ -118,7 +127,7 @@ def images_of(account: Account, key: str, flags: Flags, *, preprocess: Preproces
     if flags.images is not None:
         account.skip(key, "--images is given")
         folder, paths = str(flags.images), tuple[ConfigPath, ...]()
-    elif (found := account.path(key, "folder of the calibration images", flag="--images")) is not None:
+    elif (found := account.path(key, TRAINING_FOLDER if trained else CALIBRATION_FOLDER, flag="--images")) is not None:
         folder, paths = str(found.path), (found,)
     else:
         raise InputError("no images are named in the configuration; give a folder of them with --images")
