@@ -61,12 +61,12 @@ class Pruned:
             self._program, self._feeds, self._fetches = self._paddle.static.load_inference_model(
                 str(source.paddle_prefix), self.executor
             )
-            self._flops = self._count(self._program)
             self._prunable = self._find_prunable()
         if not self._prunable:
             raise UnsupportedError(
                 f"model {source.label}: no convolution of it can lose filters without changing the outputs' shapes"
             )
+        self._flops = self._count(self._program)
 
     def save(self, prefix: Path, *, judge: Judge | None) -> dict[str, Any]:
         """Choose ratios, prune, prove and write `prefix`.pdmodel and .pdiparams; returns the facts.
