@@ -203,6 +203,11 @@ def test_training_is_what_the_configuration_says_when_done(finished):
     trained = {name: model.manifest.facts["training"] for name, (_, _, model) in finished.items()}
     assert {name: facts["iterations"] for name, facts in trained.items()} == dict.fromkeys(METHODS, 2)
     assert all(np.isfinite(facts["last_loss"]) for facts in trained.values())
+    said = finished["prune_qat"][0].splitlines()[-2:]
+    assert said[0].startswith("compress: prune_qat, int8, ")
+    assert "2 iterations, loss " in said[0]
+    assert "fewer FLOPs" in said[0]
+    assert "go on with: workbench deploy " in said[1]
     assert finished["detection"][2].manifest.options["quantize"]["pact"] is True
     assert finished["segmentation"][2].manifest.options["distill"]["nodes"] == ["conv2d_2.tmp_1"]
 
@@ -248,7 +253,7 @@ def test_training_is_refused_in_one_line_when_the_teacher_lacks_a_tensor(given, 
     node = ("-o", "Distillation.node=[no_such_tensor]")
     code, (line,) = command("compress", "--config_path", given / "unet_quant.yaml", "--method", "QAT", *folders, *node)
     assert code == 2
-    assert "distill.nodes: the network has no tensor 'no_such_tensor'" in line
+    assert "distill.nodes: the network has no tensor 'no_such_tensor'; the nearest that it has: " in line
     assert not (tmp_path / "out").exists()
 
 

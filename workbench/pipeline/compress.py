@@ -29,8 +29,9 @@ SIDE_FILES = (
 
 @dataclass(frozen=True)
 class Compressed:
-    """The files that were written, and the recipe with which the other stages take the model further."""
+    """The Model that was made, the files that were written, and the recipe with which the other stages take it further."""
 
+    model: Model
     files: tuple[Path, ...]
     recipe_file: Path
 
@@ -67,7 +68,7 @@ def compress(reading: Reading, *, save_dir: Path, output_dir: str = "", fresh: b
             f"{reading.recipe.name}: {made['status']}: {made['reason']}; see {experiment.run.path}/logs"
         )
     model = Model.open(experiment.run.models / made["digest"], verify=True)
-    return Compressed(tuple(_save(model, reading.stem, inputs[0].parent, save_dir)), recipe)
+    return Compressed(model, tuple(_save(model, reading.stem, inputs[0].parent, save_dir)), recipe)
 
 
 def _check_target(save_dir: Path, inputs: list[Path]) -> None:

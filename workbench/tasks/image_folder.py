@@ -45,7 +45,9 @@ INPUT_NAMES = {
 class ImageFolderOptions(TaskOptions):
     """Where the images are, and how they become inputs."""
 
-    calibration_folder: Path = Field(description="images, in sub-folders too; relative to the recipe")
+    calibration_folder: Path = Field(
+        description="images to calibrate and train on, in sub-folders too; relative to the recipe"
+    )
     evaluation_folder: Path | None = Field(
         None, description="images to compare outputs on; default: those after the calibration ones"
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,8 @@ class Student:
     def _variable(self, name: str, *, key: str) -> Any:
         block = self._program.global_block()
         if not block.has_var(name):
-            raise InputError(f"{key}: the network has no tensor {name!r}; `workbench sensitivity` lists its names")
+            near = get_close_matches(name, [n for n in block.vars if not n.startswith(TEACHER)], n=3, cutoff=0.0)
+            raise InputError(f"{key}: the network has no tensor {name!r}; the nearest that it has: {', '.join(near)}")
         return block.var(name)
 
     def _leave_in_float(self, tensors: tuple[str, ...], source: Model) -> None:
