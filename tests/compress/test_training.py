@@ -208,6 +208,7 @@ def test_training_is_what_the_configuration_says_when_done(finished):
     assert "2 iterations, loss " in said[0]
     assert "fewer FLOPs" in said[0]
     assert "go on with: workbench deploy " in said[1]
+    assert "no image is left to compare outputs on" in finished["segmentation"][0].splitlines()[-1]
     assert finished["detection"][2].manifest.options["quantize"]["pact"] is True
     assert finished["segmentation"][2].manifest.options["distill"]["nodes"] == ["conv2d_2.tmp_1"]
 

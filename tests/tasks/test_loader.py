@@ -143,7 +143,8 @@ def test_task_digest_differs_when_code_or_options_do(task_file, tmp_path):
 def test_check_task_tells_the_sizes_when_the_data_is_good(task_file):
     found = check_task_job(None, task=spec(task_file))
     assert len(found.pop("task_digest")) == 16
-    assert found == {"calibration": 3, "evaluation": 6, "search": 0, "metric": "score", "higher_is_better": False}
+    sizes = {"calibration": 3, "evaluation": 6, "search": 0, "training": 0}
+    assert found == sizes | {"metric": "score", "higher_is_better": False}
 
 
 def test_check_task_names_a_sample_when_it_is_in_both_sets(task_file):

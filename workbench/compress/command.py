@@ -83,8 +83,13 @@ def compress(
     for file in made.files:
         typer.echo(file)
     typer.echo(f"compress: {_what_was_made(made.model)}")
-    where = f" --out {made.recipe_file.parent}" if out else ""
-    typer.echo(f"compress: done; go on with: workbench deploy {made.recipe_file}{where}")
+    if made.compared_on:
+        where = f" --out {made.recipe_file.parent}" if out else ""
+        typer.echo(f"compress: done; go on with: workbench deploy {made.recipe_file}{where}")
+    else:
+        typer.echo(
+            "compress: done; no image is left to compare outputs on: to deploy and measure, add some and do it again"
+        )
 
 
 def _what_was_made(model: "Model") -> str:
