@@ -54,6 +54,20 @@ def trainable_program(program: Any) -> Any:
     return recovered
 
 
+def merge_teacher(teacher: Any, student: Any, feeds: list[str], *, place: Any, scope: Any, teacher_scope: Any, prefix: str) -> None:  # fmt: skip
+    """Put a teacher's operators into a student's program, its tensors named with `prefix`, fed by the same inputs.
+
+    paddleslim 2.6.0's `merge` lets gradients end at the inputs that both share. PACT then clips the student's inputs by
+    a gradient that nobody computes, and Paddle stops with "Tensor holds no memory".
+    """
+    from paddleslim.dist import merge
+
+    names = {name: name for name in feeds}
+    merge(teacher, student, names, place, scope=scope, teacher_scope=teacher_scope, name_prefix=prefix)
+    for name in feeds:
+        student.global_block().var(name).stop_gradient = False
+
+
 def import_openvino() -> Any:
     """Import openvino without its telemetry.
 

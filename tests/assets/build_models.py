@@ -37,6 +37,31 @@ class Strange(nn.Layer):
         return paddle.lgamma(self.conv(image)).flatten(1)
 
 
+class Detector(nn.Layer):
+    """Boxes as YOLO exports them: float32 [1, 400, 6] of "images", 640 pixels square."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2D(3, 8, 8, stride=8), nn.ReLU(), nn.Conv2D(8, 6, 4, stride=4), nn.Sigmoid())
+
+    def forward(self, images: paddle.Tensor) -> paddle.Tensor:
+        return self.layers(images).flatten(2).transpose([0, 2, 1])
+
+
+class Segmenter(nn.Layer):
+    """Scores of four classes for each pixel of "x", which may have any size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2D(3, 8, 4, stride=4, bias_attr=False), nn.BatchNorm2D(8), nn.ReLU(),
+            nn.Conv2D(8, 8, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2D(8, CLASSES, 1),
+        )  # fmt: skip
+
+    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+        return nn.functional.interpolate(self.layers(x), scale_factor=8, mode="bilinear")
+
+
 def train(net: nn.Layer) -> None:
     """Teach it the textures: pictures that neither calibration nor evaluation has."""
     labels = np.arange(TRAINING_STEPS * BATCH) % CLASSES
@@ -55,11 +80,17 @@ def train(net: nn.Layer) -> None:
 
 def save(net: nn.Layer, stem: Path, *, batch: int | None = None, size: int = SIZE) -> None:
     """Write `stem`.pdmodel and `stem`.pdiparams, with a softmax at the end and an input named "image"."""
+    write(nn.Sequential(net, nn.Softmax()), stem, "image", [batch, 3, size, size])
+
+
+def write(net: nn.Layer, stem: Path, name: str, shape: list[int | None]) -> None:
+    """Write `stem`.pdmodel and `stem`.pdiparams; the one input is float32 and has this name and shape."""
     stem.parent.mkdir(exist_ok=True)
-    whole = nn.Sequential(net, nn.Softmax())
-    whole.eval()
-    spec = paddle.static.InputSpec([batch, 3, size, size], "float32", "image")
-    paddle.jit.save(whole, str(stem), input_spec=[spec])
+    net.eval()
+    spec = paddle.static.InputSpec(shape, "float32", name)
+    # Each file names its tensors anew: conv2d_0.tmp_0, softmax_0.tmp_0.
+    with paddle.utils.unique_name.guard():
+        paddle.jit.save(net, str(stem), input_spec=[spec])
     for side_file in stem.parent.glob("*.pdiparams.info"):
         side_file.unlink()
 
@@ -83,6 +114,9 @@ def main(folder: Path) -> None:
     save(nn.Sequential(nn.BatchNorm2D(3), nn.AdaptiveAvgPool2D(1), nn.Flatten()), folder / "plain" / "plain")
     save(tiny, folder / "photo" / "inference", size=224)
     save(Strange(), folder / "strange" / "strange")
+    write(Detector(), folder / "detector" / "detector", "images", [1, 3, 640, 640])
+    write(Segmenter(), folder / "segmenter" / "model", "x", [None, 3, None, None])
+    export(folder / "detector" / "detector", folder / "onnx" / "detector.onnx")
     export(folder / "tiny" / "tiny", folder / "onnx" / "tiny.onnx")
     export(folder / "fixed" / "fixed", folder / "onnx" / "fixed.onnx")
 

@@ -158,6 +158,24 @@ def run_session(
         return {"describe": session.describe(), "runs": runs}
 
 
+def run_on_noise(channel: Channel, *, cases: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Run Models on random input by Paddle Inference: whether all outputs are numbers, and what really ran, by name.
+
+    A case has the Model's folder, `precision`, and `side`, the pixels of an axis of any size.
+    """
+    found = {}
+    for name, case in cases.items():
+        model, random = Model.open(Path(case["model"]), verify=True), np.random.default_rng(0)
+        (spec,) = model.manifest.inputs
+        shape = [1, *(axis if axis > 0 else case["side"] for axis in spec.shape[1:])]
+        settings = Settings(precision=case["precision"])
+        with BACKENDS["paddle_inference"].open(model, settings) as session:
+            outputs = session.run({spec.name: random.normal(0, 1, shape).astype(spec.dtype)})
+            finite = all(bool(np.isfinite(value).all()) for value in outputs.values())
+            found[name] = {"finite": finite, **session.describe()}
+    return found
+
+
 def keep_outputs(channel: Channel, *, backend: str, model: str, inputs: str) -> dict[str, Any]:
     """Run the first sample of a batch, then the second: what was the first's output before and after, and the second's."""
     with np.load(inputs, allow_pickle=False) as arrays:

@@ -8,8 +8,9 @@ import yaml
 
 from workbench.compress.choices import CompressMethod
 from workbench.compress.read import read_config, read_pair
-from workbench.compress.reading import OPTIONS, Flags
+from workbench.compress.reading import Flags
 from workbench.errors import InputError
+from workbench.quant.registry import METHODS
 
 REPOSITORY = Path(__file__).parents[2]
 DATA = Path(os.environ.get("WORKBENCH_CHECK_DATA", REPOSITORY.parent / "shared" / "data")) / "configs"
@@ -105,7 +106,7 @@ def entry(reading, key, source=None):
 
 def made(reading):
     (entry,) = reading.recipe.quantize
-    OPTIONS[entry.method].model_validate(entry.options)
+    METHODS[entry.method].parse(entry.options)
     return entry.method, entry.options
 
 

@@ -46,6 +46,23 @@ def test_evaluation_leaves_out_calibration_images_when_another_folder_repeats_th
     assert len(task.evaluation()) == 5
 
 
+def test_training_has_all_images_but_those_of_evaluation_when_there_is_one_folder(photos):
+    task = make(photos, calibration_images=4, evaluation_images=3)
+    training, evaluation = keys(task.training()), keys(task.evaluation())
+    assert (len(training), len(evaluation), training & evaluation) == (6, 3, set())
+    assert keys(task.calibration()) < training
+
+
+def test_training_leaves_out_images_that_another_folder_repeats_for_evaluation(photos, tmp_path):
+    (tmp_path / "others").mkdir()
+    calibrated = {sample.key for sample in make(photos, calibration_images=4).calibration()}
+    twin = next(file for file in sorted(photos.glob("*.png")) if file.name not in calibrated)
+    (tmp_path / "others" / "copy.png").write_bytes(twin.read_bytes())
+    task = make(photos, calibration_images=4, evaluation_folder="others")
+    assert keys(task.evaluation()) == {"copy.png"}
+    assert keys(task.training()) == {f"{number}.png" for number in range(9)} - {twin.name}
+
+
 def test_task_has_no_metric_when_there_are_no_labels(photos):
     found = check_task_job(None, task=task_spec(TaskSource(name="images", options={"calibration_folder": "photos", "preprocess": "yolo"}), photos.parent))  # fmt: skip
     assert (found["metric"], found["calibration"], found["evaluation"]) == ("", 9, 0)
@@ -122,12 +139,29 @@ def test_segmentation_keeps_its_size_when_prepared(photos):
     np.testing.assert_allclose(value, 1.0)
 
 
-def test_segmentation_training_varies_but_repeats_when_started_anew(photos):
+def test_segmentation_training_varies_by_chance_alone_when_augmented(photos):
     image = np.random.default_rng(1).integers(0, 255, (600, 700, 3), np.uint8)
-    tasks = [make(photos, preprocess="segmentation_train") for _ in range(2)]
-    first, second = ([task.preprocess(image)[0]["x"] for _ in range(3)] for task in tasks)
-    assert first[0].shape == (1, 3, 512, 1024)
-    assert not np.array_equal(first[0], first[1])
-    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
-    assert min(v.min() for v in first) >= -1
-    assert max(v.max() for v in first) <= 1
+    task = make(photos, preprocess="segmentation_train")
+    first, again, other = (task.augment(image, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert (first.shape, first.dtype) == ((512, 1024, 3), np.uint8)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    prepared = task.preprocess(first)[0]["x"]
+    np.testing.assert_allclose(prepared[0].transpose(1, 2, 0), first / 127.5 - 1, atol=1e-6)
+
+
+def test_segmentation_training_calibrates_on_the_middle_when_not_augmented(photos):
+    task = make(photos, preprocess="segmentation_train")
+    large = np.random.default_rng(1).integers(0, 255, (600, 1200, 3), np.uint8)
+    value = task.preprocess(large)[0]["x"]
+    assert np.array_equal(value, task.preprocess(large)[0]["x"])
+    np.testing.assert_allclose(value[0].transpose(1, 2, 0), large[44:556, 88:1112] / 127.5 - 1, atol=1e-6)
+    small = task.preprocess(large[:100, :200])[0]["x"]
+    assert small.shape == (1, 3, 512, 1024)
+    np.testing.assert_allclose(small[:, :, 100:], 127 / 127.5 - 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("preprocess", sorted(set(Preprocess) - {Preprocess.SEGMENTATION_TRAIN}))
+def test_image_is_learned_from_as_it_is_when_no_augmentation_belongs_to_it(photos, preprocess):
+    image = np.random.default_rng(1).integers(0, 255, (60, 70, 3), np.uint8)
+    assert np.array_equal(make(photos, preprocess=preprocess).augment(image, np.random.default_rng(0)), image)

@@ -73,7 +73,9 @@ def _data(account: Account, flags: Flags, static: dict[str, Any]) -> Data:
         account.skip("Global.arch", "not known here; --preprocess says how images become inputs")
     batches = static.get("batches")
     used = {"calibration_images": static.get("batch_size", 1) * batches if batches else None} if static else {}
-    return images_of(account, "Global.data_dir", flags, preprocess=preprocess, inputs=(), options=used)
+    return images_of(
+        account, "Global.data_dir", flags, preprocess=preprocess, inputs=(), options=used, trained=not static
+    )
 
 
 def _static(account: Account) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from workbench.errors import InputError
 
 if TYPE_CHECKING:
     from workbench.compress.reading import Flags, Reading
+    from workbench.models.model import Model
     from workbench.tasks.image_folder import Preprocess
 
 SHOWN = 60  # characters of a value
@@ -74,13 +75,35 @@ def compress(
         device=Device(devices),
     )
     reading = _read(config_path, config, slim_config, method, [*(overrides or ()), *(pairs or ())], flags)
+    typer.echo("What became of each key (on the right: keys of the recipe that is run, or why a key is not used):")
     for entry in reading.entries:
         value = str(entry.value) if len(str(entry.value)) <= SHOWN else f"{str(entry.value)[:SHOWN]}..."
         typer.echo(f"{entry.source}: {entry.key} = {value} -> {entry.used_as or f'not used: {entry.reason}'}")
     made = compress(reading, save_dir=save_dir, output_dir=out, fresh=fresh)
     for file in made.files:
         typer.echo(file)
-    typer.echo(f"compress: done; deploy and measure it with the recipe {made.recipe_file}")
+    typer.echo(f"compress: {_what_was_made(made.model)}")
+    if made.compared_on:
+        where = f" --out {made.recipe_file.parent}" if out else ""
+        typer.echo(f"compress: done; go on with: workbench deploy {made.recipe_file}{where}")
+    else:
+        typer.echo(
+            "compress: done; no image is left to compare outputs on: to deploy and measure, add some and do it again"
+        )
+
+
+def _what_was_made(model: "Model") -> str:
+    """Method, precision and size; how the training went; what pruning took away."""
+    facts, said = model.manifest.facts, [f"{model.manifest.method}, {model.manifest.precision}, {model.size_mb:.2f} MB"]
+    if trained := facts.get("training"):
+        said.append(
+            f"{trained['iterations']} iterations, loss {trained['first_loss']:.3g} -> {trained['last_loss']:.3g}"
+        )
+        if trained["metric"] is not None:
+            said.append(f"metric {trained['metric']:.2f} on the search set")
+    if "pruned_flops" in facts:
+        said.append(f"{facts['pruned_flops']:.0%} fewer FLOPs")
+    return "; ".join(said)
 
 
 def _read(

@@ -70,8 +70,9 @@ def _data(account: Account, method: CompressMethod, flags: Flags, *, onnx: bool)
             account.skip(preprocess, f"{flag} is given")
     if flags.task is not None:
         account.skip("Global.input_list", "--task is given")
-    options = {"calibration_images": IMAGES} if method is CompressMethod.PTQ else {}
-    return images_of(account, folder, flags, preprocess=chosen, inputs=inputs, options=options)
+    trained = method is CompressMethod.QAT
+    options = {} if trained else {"calibration_images": IMAGES}
+    return images_of(account, folder, flags, preprocess=chosen, inputs=inputs, options=options, trained=trained)
 
 
 def _ptq(account: Account, data: Data, flags: Flags) -> tuple[str, dict[str, Any]]:

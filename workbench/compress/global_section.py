@@ -15,6 +15,10 @@ FOLDER, MODEL, PARAMS, FORMAT = (
 def model_of(account: Account, flags: Flags, *, trained: bool) -> Source:
     """The model that the section or the flag names. `trained` models are written under the stem of `model_filename`."""
     account.choice(FORMAT, {"paddle": "paddle", "onnx": "onnx"}, "how to import the model")
+    if flags.model is not None and flags.model.suffix == ".onnx":
+        account.skip(FOLDER, "--model is given")
+        account.skip(FORMAT, "--model is given")
+        return _onnx(account, flags.model, [], trained=trained)
     if flags.model is not None and not (flags.model / str(account.peek(MODEL) or "")).is_file():
         for key in (FOLDER, MODEL, PARAMS, FORMAT):
             account.skip(key, "--model is given")

@@ -74,10 +74,13 @@ def _teacher_part(layer: Layer) -> Layer:
 
 def _data(account: Account, kind: str, flags: Flags) -> Data:
     """A folder of images is what the data set of the configuration names, where it names one."""
-    dataset = "EvalDataset" if kind == "PTQ" else "TrainDataset"
-    batches, batch_size = _calibration(account) if kind == "PTQ" else (0, None)
+    trained = kind != "PTQ"
+    dataset = "TrainDataset" if trained else "EvalDataset"
+    batches, batch_size = (0, None) if trained else _calibration(account)
     options = {"calibration_images": batches * (batch_size or 1)} if batches else {}
-    return images_of(account, f"{dataset}.dataset_dir", flags, preprocess=None, inputs=(), options=options)
+    return images_of(
+        account, f"{dataset}.dataset_dir", flags, preprocess=None, inputs=(), options=options, trained=trained
+    )
 
 
 def _ptq(account: Account, data: Data, flags: Flags) -> tuple[str, Options]:

@@ -9,37 +9,18 @@ from typing import Any
 from workbench.compress.account import Account, ConfigPath, Entry
 from workbench.errors import InputError
 from workbench.experiment import Recipe, validate
-from workbench.quant.base import MethodOptions
-from workbench.quant.static import StaticOptions
-from workbench.quant.training.options import (
-    DistillOnlyOptions,
-    DistillOptions,
-    DistillPruneOptions,
-    PactOptions,
-    PruneOptions,
-    PruneQatOptions,
-    QatOptions,
-)
+from workbench.quant.registry import METHODS
+from workbench.quant.training.options import TrainedOptions
 from workbench.records import Device
-from workbench.tasks.image_folder import Preprocess, find_images
+from workbench.tasks.image_folder import ImageFolderOptions, Preprocess, find_images
 
-OPTIONS: dict[str, type[MethodOptions]] = {
-    "static": StaticOptions,
-    "qat": QatOptions,
-    "pact": PactOptions,
-    "distill": DistillOptions,
-    "distill_only": DistillOnlyOptions,
-    "prune": PruneOptions,
-    "distill_prune": DistillPruneOptions,
-    "prune_qat": PruneQatOptions,
-}
-LABELLED = ("qat", "pact", "prune", "prune_qat")
-FLOAT = ("distill_only", "prune", "distill_prune")
 DEPLOYMENTS = {
     Device.CPU: ("paddle_inference", "onnxruntime", "openvino"),
     Device.GPU: ("tensorrt", "onnxruntime", "paddle_tensorrt"),
 }
 PTQ_STEM = "model"
+CALIBRATION_FOLDER = "task.options.calibration_folder"
+TRAINING_FOLDER = f"{CALIBRATION_FOLDER}; its images train, but for up to 100 on which outputs are compared"
 
 
 @dataclass(frozen=True)
@@ -77,11 +58,15 @@ class Data:
         return "file" in self.recipe
 
     def batches_per_epoch(self, batch_size: int | None) -> int | None:
-        """Training batches in one pass over the folder of images, where there is one."""
-        folder = Path(str(self.recipe.get("options", {}).get("calibration_folder", "")))
-        if not batch_size or self.has_metric or not folder.is_dir():
+        """Training batches in one pass over the images that train, where the folder of them is there."""
+        if not batch_size or self.has_metric:
             return None
-        return max(1, len(find_images(folder)) // batch_size)
+        options = validate(ImageFolderOptions, self.recipe["options"], where="task images")
+        if not options.calibration_folder.is_dir():
+            return None
+        images = len(find_images(options.calibration_folder))
+        kept = min(options.evaluation_images, max(0, images - (options.calibration_images or images)))
+        return max(1, (images - kept) // batch_size)
 
 
 @dataclass(frozen=True)
@@ -100,13 +85,11 @@ def compose(
     method: str = "", options: dict[str, Any] | None = None, nothing: str = "",
 ) -> Reading:  # fmt: skip
     """The Reading of what was found; raises InputError when an option is not valid or a method lacks its labels."""
-    if method:
-        validate(OPTIONS[method], options or {}, where=f"{where}, read as method {method}")
-    if method in LABELLED and flags.task is None:
+    if method and _learns_from_labels(method, options or {}, where) and flags.task is None:
         raise InputError(
             f"{where}: this trains from labels (method {method}); give your data and its labels with --task FILE, a python file with a Task"
         )
-    precision = "fp32" if not method or method in FLOAT else "int8"
+    precision = "int8" if method and METHODS[method].integer else "fp32"
     recipe = {
         "name": re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-") or "compress",
         "model": source.recipe,
@@ -119,13 +102,21 @@ def compose(
     return Reading(checked, tuple(account.entries(otherwise)), source.paths + data.paths, stem, nothing)
 
 
+def _learns_from_labels(method: str, options: dict[str, Any], where: str) -> bool:
+    parsed = validate(METHODS[method].Options, options, where=f"{where}, read as method {method}")
+    return isinstance(parsed, TrainedOptions) and parsed.plan().labels
+
+
 def source_of(path: Path) -> Source:
     """The model that a flag names."""
     return Source({"path": str(path), "name": path.stem if path.is_file() else path.name}, (), path.stem)
 
 
-def images_of(account: Account, key: str, flags: Flags, *, preprocess: Preprocess | None, inputs: Sequence[str], options: dict[str, Any]) -> Data:  # fmt: skip
-    """The task: the flag's python file, or the folder of images that leaf `key` or the flag names."""
+def images_of(account: Account, key: str, flags: Flags, *, preprocess: Preprocess | None, inputs: Sequence[str], options: dict[str, Any], trained: bool) -> Data:  # fmt: skip
+    """The task: the flag's python file, or the folder of images that leaf `key` or the flag names.
+
+    `trained` tells whether the images are learned from, or only calibrated on.
+    """
     if flags.task is not None:
         if flags.images or flags.preprocess or flags.inputs:
             raise InputError(
@@ -136,7 +127,7 @@ def images_of(account: Account, key: str, flags: Flags, *, preprocess: Preproces
     if flags.images is not None:
         account.skip(key, "--images is given")
         folder, paths = str(flags.images), tuple[ConfigPath, ...]()
-    elif (found := account.path(key, "folder of the calibration images", flag="--images")) is not None:
+    elif (found := account.path(key, TRAINING_FOLDER if trained else CALIBRATION_FOLDER, flag="--images")) is not None:
         folder, paths = str(found.path), (found,)
     else:
         raise InputError("no images are named in the configuration; give a folder of them with --images")

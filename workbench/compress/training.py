@@ -102,7 +102,8 @@ def optimizer_block(account: Account, section: str) -> Block:
 
 
 def _evaluation(account: Account, *, has_metric: bool) -> Block:
-    account.skip(f"{TRAIN}.origin_metric", "the FP32 model is measured, not believed")
+    believed = "the FP32 model is measured, not believed"
+    account.skip(f"{TRAIN}.origin_metric", believed if has_metric else NO_METRIC)
     if not has_metric:
         account.skip(f"{TRAIN}.eval_iter", NO_METRIC)
         account.skip(f"{TRAIN}.target_metric", NO_METRIC)

@@ -29,10 +29,15 @@ SIDE_FILES = (
 
 @dataclass(frozen=True)
 class Compressed:
-    """The files that were written, and the recipe with which the other stages take the model further."""
+    """The Model that was made, the files that were written, and the recipe with which the other stages take it further.
 
+    `compared_on` counts the samples that are left to compare outputs on; without any, those stages have no data.
+    """
+
+    model: Model
     files: tuple[Path, ...]
     recipe_file: Path
+    compared_on: int
 
 
 def check_device(device: Device) -> None:
@@ -60,14 +65,15 @@ def compress(reading: Reading, *, save_dir: Path, output_dir: str = "", fresh: b
     with run.lock("stage"):  # a run in progress keeps its recipe
         write_text(recipe, yaml.safe_dump(given, sort_keys=False, allow_unicode=True))
     experiment = open_experiment(recipe, folder, fresh=fresh)
-    models = quantize(experiment)["models"]
-    made = next(model for key, model in models.items() if key != FLOAT_MODEL)
+    state = quantize(experiment)
+    made = next(model for key, model in state["models"].items() if key != FLOAT_MODEL)
     if made["status"] != Status.OK:
         raise WorkbenchError(
             f"{reading.recipe.name}: {made['status']}: {made['reason']}; see {experiment.run.path}/logs"
         )
     model = Model.open(experiment.run.models / made["digest"], verify=True)
-    return Compressed(tuple(_save(model, reading.stem, inputs[0].parent, save_dir)), recipe)
+    files = tuple(_save(model, reading.stem, inputs[0].parent, save_dir))
+    return Compressed(model, files, recipe, compared_on=state["task"]["evaluation"])
 
 
 def _check_target(save_dir: Path, inputs: list[Path]) -> None:

@@ -45,7 +45,9 @@ INPUT_NAMES = {
 class ImageFolderOptions(TaskOptions):
     """Where the images are, and how they become inputs."""
 
-    calibration_folder: Path = Field(description="images, in sub-folders too; relative to the recipe")
+    calibration_folder: Path = Field(
+        description="images to calibrate and train on, in sub-folders too; relative to the recipe"
+    )
     evaluation_folder: Path | None = Field(
         None, description="images to compare outputs on; default: those after the calibration ones"
     )
@@ -76,10 +78,6 @@ class ImageFolder(Task):
     Options = ImageFolderOptions
     primary_metric = ""
 
-    def __init__(self, options: ImageFolderOptions, folder: Path) -> None:
-        super().__init__(options, folder)
-        self._random = np.random.default_rng(ORDER_SEED)
-
     def calibration(self) -> Sequence[Sample]:
         """The first images."""
         return self._samples(self.options.calibration_folder)[: self.options.calibration_images]
@@ -90,6 +88,17 @@ class ImageFolder(Task):
         found = self._samples(self.options.evaluation_folder or self.options.calibration_folder)
         fresh = (sample for sample in found if sample.digest not in seen)
         return [sample for sample, _ in zip(fresh, range(self.options.evaluation_images), strict=False)]
+
+    def training(self) -> Sequence[Sample]:
+        """All images of the calibration folder that are not evaluation images."""
+        kept = {sample.digest for sample in self.evaluation()}
+        return [sample for sample in self._samples(self.options.calibration_folder) if sample.digest not in kept]
+
+    def augment(self, image: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+        """Vary what a segmentation network learns from; the other kinds of network learn from the images as they are."""
+        if self.options.preprocess is Preprocess.SEGMENTATION_TRAIN:
+            return prepare.augmented(image, random)
+        return image
 
     def preprocess(self, image: NDArray[np.uint8]) -> tuple[Inputs, None]:
         """Turn an RGB image, uint8 [height, width, 3], into float32 [1, 3, height, width] and what the model takes beside it."""
@@ -108,7 +117,7 @@ class ImageFolder(Task):
             case Preprocess.SEGMENTATION:
                 values = (prepare.whole(image),)
             case _:
-                values = (prepare.augmented(image, self._random),)
+                values = (prepare.whole(prepare.cropped(image)),)
         return {name: value[np.newaxis] for name, value in zip(self.options.names, values, strict=True)}, None
 
     def postprocess(self, outputs: Outputs, meta: None) -> None:

@@ -1,6 +1,6 @@
 """How FastDeploy's one-click compression turns an RGB image into model inputs.
 
-Each function takes uint8 [height, width, 3] and gives float32 [3, height, width] in the range named. Sizes, constants and
+Each function takes uint8 [height, width, 3] and gives float32 [3, height, width] in the range named, or another image. Sizes, constants and
 interpolation are those of FastDeploy's fd_auto_compress/dataset.py (develop, 2024-03).
 """
 
@@ -57,18 +57,23 @@ def whole(image: Image) -> Planes:
     return unit_range(image) * np.float32(2) - np.float32(1)
 
 
-def augmented(image: Image, random: np.random.Generator) -> Planes:
-    """Scaled at random, a crop of 512 x 1024 (height, width), mirrored and coloured at random, in -1..1."""
+def augmented(image: Image, random: np.random.Generator) -> Image:
+    """Scaled at random, a random crop of 512 x 1024 (height, width), mirrored and coloured at random: uint8 [512, 1024, 3]."""
     import cv2
 
     scale = random.choice(SCALES)
     size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
-    scaled = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
-    below, right = (max(0, want - have) for want, have in zip(CROP, scaled.shape[:2], strict=True))
-    large = cv2.copyMakeBorder(scaled, 0, below, 0, right, cv2.BORDER_CONSTANT, value=(CROP_FILL,) * 3)
+    large = _filled(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR))
     top, left = (int(random.integers(have - want + 1)) for want, have in zip(CROP, large.shape[:2], strict=True))
     crop = large[top : top + CROP[0], left : left + CROP[1]]
-    return whole(_recoloured(crop[:, ::-1] if random.random() < 0.5 else crop, random))
+    return _recoloured(crop[:, ::-1] if random.random() < 0.5 else crop, random)
+
+
+def cropped(image: Image) -> Image:
+    """The middle 512 x 1024 (height, width), filled up with grey where it is smaller: uint8 [512, 1024, 3]."""
+    large = _filled(image)
+    top, left = ((have - want) // 2 for want, have in zip(CROP, large.shape[:2], strict=True))
+    return large[top : top + CROP[0], left : left + CROP[1]]
 
 
 def unit_range(image: Image) -> Planes:
@@ -80,6 +85,13 @@ def imagenet(planes: Planes) -> Planes:
     """Minus ImageNet's mean, over its deviation."""
     normalised: Planes = (planes - IMAGENET_MEAN) / IMAGENET_STD
     return normalised
+
+
+def _filled(image: Image) -> Image:
+    import cv2
+
+    below, right = (max(0, want - have) for want, have in zip(CROP, image.shape[:2], strict=True))
+    return cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT, value=(CROP_FILL,) * 3)
 
 
 def _recoloured(image: Image, random: np.random.Generator) -> Image:

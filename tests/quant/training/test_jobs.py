@@ -44,6 +44,7 @@ def finished(imported, tiny_task_file, folder, run_native, tmp_path_factory, tin
         "again": case("qat"),
         "other_seed": case("qat", train={"seed": 1}),
         "taught": case("qat", distill={"loss": "soft_label", "temperature": 2.0}),
+        "clipped": case("distill", quantize={"pact": True}),
         "nodes": case("distill", distill={"nodes": ["relu_0.tmp_0"]}),
         "unlabelled": case("distill", task={"training_images": 0}),
         "skip": case("qat", quantize={"skip_tensors": [FIRST_CONV]}),
@@ -61,6 +62,7 @@ def finished(imported, tiny_task_file, folder, run_native, tmp_path_factory, tin
         "no_tensor": case("qat", quantize={"skip_tensors": ["no_such_tensor"]}),
         "no_weight": case("prune", prune={"ratios": {"linear_0.w_0": 0.5}}),
         "no_teacher": case("distill", distill={"teacher": "no/such/model"}),
+        "other_inputs": case("distill", distill={"teacher": str(tiny_models / "segmenter")}),
         "plain": case("prune", model="plain", task={"labelled": True}),
     }
     before = contents(imported["tiny"])
@@ -120,6 +122,11 @@ def test_teacher_changes_what_is_learned_when_there_is_one_too(finished, folder)
     assert told(folder, "taught")["first_loss"] > told(folder, "qat")["first_loss"]
 
 
+def test_student_learns_where_to_clip_when_a_teacher_reads_the_same_inputs(finished, folder):
+    assert made(finished, folder, "clipped").manifest.options["quantize"]["pact"] is True
+    assert told(folder, "clipped")["last_loss"] != told(folder, "distill")["last_loss"]
+
+
 def test_pruned_model_has_fewer_flops_and_its_ratios_when_done(finished, folder, imported):
     before = imported["tiny"].manifest.facts
     for name, goal in (("prune", 0.3), ("sensitive", 0.4), ("fpgm", 0.4)):
@@ -159,6 +166,7 @@ def test_calibration_samples_teach_when_there_are_no_others(finished, folder):
         ("no_tensor", "InputError", "skip_tensors: the network has no tensor 'no_such_tensor'"),
         ("no_weight", "InputError", "prune.ratios: 'linear_0.w_0' is no weight of a convolution"),
         ("no_teacher", "InputError", "no such file or folder"),
+        ("other_inputs", "InputError", "teacher: its inputs are x, the model's are image"),
         ("plain", "UnsupportedError", "no convolution of it can lose filters"),
     ],
 )

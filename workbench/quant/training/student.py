@@ -2,12 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.compatibility import faster_graph_passes, import_paddle, import_paddleslim_quant, trainable_program
+from workbench.compatibility import (
+    faster_graph_passes,
+    import_paddle,
+    import_paddleslim_quant,
+    merge_teacher,
+    trainable_program,
+)
 from workbench.errors import InputError
 from workbench.models.model import Model
 from workbench.quant.program import SKIPPED
@@ -77,14 +84,14 @@ class Student:
     def state(self) -> Arrays:
         """Everything that training changes: weights, and the running values of the optimizer and of the ranges."""
         names = {v.name for v in self._program.list_vars() if v.persistable and v.name not in PLUMBING}
-        found = {self._names.get(name, name): self._value(name) for name in names if not name.startswith(TEACHER)}
-        return {name: value for name, value in sorted(found.items()) if value is not None}
+        found = {name: self._value(name) for name in sorted(names) if not name.startswith(TEACHER)}
+        return {self._kept_as.get(name, name): value for name, value in found.items() if value is not None}
 
     def restore(self, state: Arrays) -> None:
         """Go back to what `state` returned."""
-        in_program = {kept: name for name, kept in self._names.items()}
+        own_names = {kept: name for name, kept in self._kept_as.items()}
         for name, value in state.items():
-            self._scope.var(in_program.get(name, name)).get_tensor().set(value, self._paddle.CPUPlace())
+            self._scope.var(own_names.get(name, name)).get_tensor().set(value, self._paddle.CPUPlace())
 
     def weights(self) -> Arrays:
         """The network's own stored tensors, as they are now."""
@@ -105,13 +112,13 @@ class Student:
         self._program = trainable_program(program)
         self._stored = {v.name for v in program.list_vars() if v.persistable and v.name not in PLUMBING}
         self._rounded: set[str] = set()
-        self._names: dict[str, str] = {}
-        """Variables of the program whose names differ from process to process -> the name in a state."""
+        self._kept_as: dict[str, str] = {}
 
     def _variable(self, name: str, *, key: str) -> Any:
         block = self._program.global_block()
         if not block.has_var(name):
-            raise InputError(f"{key}: the network has no tensor {name!r}; `workbench sensitivity` lists its names")
+            near = get_close_matches(name, [n for n in block.vars if not n.startswith(TEACHER)], n=3, cutoff=0.0)
+            raise InputError(f"{key}: the network has no tensor {name!r}; the nearest that it has: {', '.join(near)}")
         return block.var(name)
 
     def _leave_in_float(self, tensors: tuple[str, ...], source: Model) -> None:
@@ -123,8 +130,6 @@ class Student:
 
     def _add_teacher(self, teacher: Model) -> None:
         """Put the teacher's operators beside the student's, under other names, fed by the same inputs."""
-        from paddleslim.dist import merge
-
         scope = self._paddle.static.Scope()
         with self._paddle.static.scope_guard(scope):
             program, feeds, _ = self._paddle.static.load_inference_model(str(teacher.paddle_prefix), self._executor)
@@ -132,8 +137,10 @@ class Student:
             raise InputError(
                 f"teacher: its inputs are {', '.join(feeds)}, the model's are {', '.join(self._feeds)}; both must have the same"
             )
-        names = {name: name for name in feeds}
-        merge(program, self._program, names, self._executor.place, scope=self._scope, teacher_scope=scope, name_prefix=TEACHER)  # fmt: skip
+        merge_teacher(
+            program, self._program, feeds, place=self._executor.place, scope=self._scope, teacher_scope=scope,
+            prefix=TEACHER,
+        )  # fmt: skip
 
     def _losses(self, plan: Plan, lessons: Lessons) -> list[Any]:
         losses = []
@@ -211,12 +218,14 @@ class Student:
         """
         for op in [op for op in self._program.global_block().ops if op.type == "quantize_linear"]:
             name = op.input("Scale")[0].removesuffix("@scale")
-            # Paddle numbers these in the order of a set of nodes.
-            self._names |= {op.input(f"In{kind}")[0]: f"{name}@{kind.lower()}" for kind in ("State", "Accum")}
+            # Paddle numbers these in the order of addresses in memory, which is another in the process that goes on.
+            for part in ("InAccum", "InState"):
+                self._kept_as |= {own: f"{name}@{part}" for own in op.input(part)}
             if name in absmax and name not in self._stored:
                 self._rounded.add(name)
                 start = np.array([absmax[name]], np.float32)
-                self.restore({f"{name}@scale": start, f"{name}@accum": start})
+                places = [op.input("Scale")[0], op.input("InAccum")[0]]
+                self.restore({place: start for place in places})
                 clip = f"{name}_tmp_input_pact"
                 if self._scope.find_var(clip) is not None:
                     self.restore({clip: start})
