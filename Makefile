@@ -4,6 +4,8 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 PIP_FLAGS := -qq --no-input --disable-pip-version-check --root-user-action=ignore --no-deps
 PIP_INSTALL := $(BIN)/python -m pip install $(PIP_FLAGS)
+# Two test files at once: much of a test is waiting for a worker with one thread.
+AT_ONCE := -n 2 --dist loadfile
 COVERAGE := --cov --cov-fail-under=85
 NOTEBOOKS := $(wildcard notebooks/*.ipynb notebooks/*/*.ipynb)
 STRIP_FLAGS := --keep-id --extra-keys "metadata.papermill cell.metadata.papermill metadata.language_info.version"
@@ -18,10 +20,10 @@ demo: $(INSTALLED) ## run the default experiment: quantize, deploy, accuracy, la
 	$(BIN)/workbench run demo
 
 test: lint ## lint, then every test but the slow ones, with coverage
-	$(BIN)/python -m pytest -m "not slow" $(COVERAGE)
+	$(BIN)/python -m pytest $(AT_ONCE) -m "not slow" $(COVERAGE)
 
 test-all: lint ## lint, then every test, with coverage
-	$(BIN)/python -m pytest $(COVERAGE)
+	$(BIN)/python -m pytest $(AT_ONCE) $(COVERAGE)
 
 bench: demo ## what `import workbench` and the timing harness cost
 	$(BIN)/python benchmarks/import_cost.py
