@@ -11,7 +11,7 @@ from workbench.errors import InputError
 from workbench.experiment import RECIPES, Deployment, Quantization, Recipe, find_recipe, read_recipe, validate
 from workbench.records import Device, Precision, Scope
 
-REMOVED = object()
+REMOVED = "(removed)"
 SPEED = {"where": {"precision": "int8"}, "column": "speedup_vs_fp32", "minimum": 2.0}
 
 
