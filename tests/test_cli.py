@@ -101,7 +101,7 @@ def test_exit_code_is_2_when_the_recipe_is_unknown(tmp_path):
     finished = workbench("quantize", "no_such_recipe", "--out", tmp_path)
     assert finished.returncode == 2
     (line,) = complaints(finished)
-    assert line == "workbench: recipe 'no_such_recipe': no such file or shipped recipe; shipped are: demo"
+    assert line == "workbench: recipe 'no_such_recipe': no such file or shipped recipe; shipped are: demo, methods"
 
 
 @pytest.mark.parametrize(
