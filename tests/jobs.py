@@ -28,6 +28,13 @@ def count(channel: Channel, *, steps: int) -> int:
     return steps
 
 
+def count_slowly(channel: Channel, *, steps: int, step_s: float) -> int:
+    for step in range(steps):
+        time.sleep(step_s)
+        channel.progress(step + 1, steps, "counting")
+    return steps
+
+
 def answer(channel: Channel) -> list[Any]:
     """Give back all that the parent sends, then how many messages it were."""
     number = 0

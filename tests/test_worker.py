@@ -181,6 +181,10 @@ def test_run_job_times_out_when_the_job_hangs(run):
     assert time.monotonic() - start < 10
 
 
+def test_run_job_waits_when_a_long_job_tells_progress(run):
+    assert run("count_slowly", steps=8, step_s=0.25, timeout_s=1.5).value == 8
+
+
 def test_worker_ends_with_its_children_when_it_hangs(log):
     worker = Worker("jobs:hang_with_a_child", {}, log=log)
     pids = worker.receive(PATIENCE_S)["pids"]

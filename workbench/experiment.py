@@ -152,7 +152,9 @@ class Measurement(Strict):
     sqnr_images: int = Field(32, ge=1, description="evaluation samples on which outputs are compared with FP32's")
     sqnr_outputs: list[str] = Field(default_factory=list, description="outputs that count for the SQNR; default: all")
     evaluation_limit: int | None = Field(None, ge=1, description="use only the first evaluation samples")
-    timeout_s: float = Field(1800, gt=0, description="longest time for one job")
+    timeout_s: float = Field(
+        1800, gt=0, description="longest silence of a job, which tells its progress while it is at work"
+    )
 
 
 class Column(StrEnum):

@@ -107,12 +107,11 @@ class Worker:
     def receive(self, timeout_s: float, *, progress: Progress | None = None) -> dict[str, Any]:
         """Wait for the next message that is not progress.
 
-        Raises WorkerEnded when the worker fails, dies or stays silent past `timeout_s`, InputError when it found the
-        user's input at fault.
+        Raises WorkerEnded when the worker fails, dies or stays silent past `timeout_s` (progress is no silence), InputError
+        when it found the user's input at fault.
         """
-        deadline = time.monotonic() + timeout_s
         while True:
-            message = self._next_message(deadline, timeout_s)
+            message = self._next_message(timeout_s)
             if message["kind"] == "progress":
                 if progress is not None:
                     progress(message["done"], message["total"], message["label"])
@@ -136,8 +135,9 @@ class Worker:
         self._process.stdout.close()
         self._process.wait()
 
-    def _next_message(self, deadline: float, timeout_s: float) -> dict[str, Any]:
+    def _next_message(self, timeout_s: float) -> dict[str, Any]:
         assert self._process.stdout is not None
+        deadline = time.monotonic() + timeout_s
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             while b"\n" not in self._buffer:

@@ -10,7 +10,8 @@ from workbench.errors import BusyError, InputError
 
 logger = logging.getLogger(__name__)
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
-CELL_TIMEOUT_S = 3600
+# A stage may train for hours, and ends hanging jobs itself; this ends a kernel that hangs.
+CELL_TIMEOUT_S = 24 * 3600
 # ipykernel 7 warns, on every start, that its loopback sockets are not encrypted.
 QUIET_KERNEL = ["--Application.log_level=CRITICAL"]
 STAGE_NOTEBOOKS = {

@@ -76,6 +76,7 @@ def ours_seconds(experiment: Experiment, algorithms: Sequence[str]) -> float:
                 "model": str(Path(scratch) / source.name),
                 "task": experiment.task,
                 "options": METHOD.parse({"algo": algorithm}).model_dump(mode="json"),
+                "method": METHOD.name,
                 "variant": algorithm,
                 "kept": str(Path(scratch) / "statistics.npz"),
                 "models": scratch,

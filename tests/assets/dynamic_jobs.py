@@ -84,7 +84,14 @@ def quantize(channel: Channel, source: Model, options: dict[str, Any], folder: s
     before = file_digests(source)
     made = outcome(
         lambda: quantize_job(
-            channel, model=str(source.folder), task={}, options=options, variant="v", kept="", models=folder
+            channel,
+            model=str(source.folder),
+            task={},
+            method="dynamic",
+            options=options,
+            variant="v",
+            kept="",
+            models=folder,
         )["digest"]
     )
     found = made | {"source": str(source.folder), "source_is_unchanged": file_digests(source) == before}

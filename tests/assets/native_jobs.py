@@ -19,7 +19,7 @@ from workbench.backends.registry import BACKENDS
 from workbench.models.importers import import_job
 from workbench.models.model import Model
 from workbench.quant.static import quantize_job
-from workbench.quant.training import jobs as training_jobs
+from workbench.quant.training.jobs import train_job
 from workbench.tasks.loader import load_task
 from workbench.worker import Channel
 
@@ -42,7 +42,9 @@ def quantize_many(channel: Channel, *, cases: dict[str, dict[str, Any]], models:
         channel.progress(0, 0, name)
         with TemporaryDirectory() as scratch:
             statistics = str(Path(scratch) / "statistics.npz")
-            return str(quantize_job(channel, variant=name, kept=statistics, models=models, **case)["digest"])
+            return str(
+                quantize_job(channel, method="static", variant=name, kept=statistics, models=models, **case)["digest"]
+            )
 
     return {name: outcome(lambda name=name, case=case: run(name, case)) for name, case in cases.items()}
 
@@ -54,8 +56,7 @@ def train_many(channel: Channel, *, cases: dict[str, dict[str, Any]], models: st
     """
 
     def run(name: str, case: dict[str, Any]) -> str:
-        job = getattr(training_jobs, f"{case.pop('method')}_job")
-        made = job(channel, variant=name, kept=str(Path(models) / f"{name}.npz"), models=models, **case)
+        made = train_job(channel, variant=name, kept=str(Path(models) / f"{name}.npz"), models=models, **case)
         (Path(models) / f"{name}.json").write_text(json.dumps(made))
         return str(made["digest"])
 

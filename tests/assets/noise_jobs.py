@@ -35,8 +35,8 @@ def int8_noise(
         float_model = import_job(channel, source={"path": path}, models=models)["digest"]
         statistics = str(Path(models) / f"{name}.npz")
         int8_model = quantize_job(
-            channel, model=str(Path(models) / float_model), task=task, options={"algo": "abs_max"}, variant="abs_max",
-            kept=statistics, models=models,
+            channel, model=str(Path(models) / float_model), task=task, method="static", options={"algo": "abs_max"},
+            variant="abs_max", kept=statistics, models=models,
         )["digest"]  # fmt: skip
         found[name] = {
             backend: _decibels(

@@ -15,7 +15,7 @@ from workbench.records import Precision, Status, read_records
 
 ROW = "onnxruntime-cpu-int8-t1-b1-static-hist"
 BASELINE = "onnxruntime-cpu-fp32-t1-b1-fp32"
-HANG_TIMEOUT_S = 3
+HANG_TIMEOUT_S = 10
 LAST_WORDS = "terminate called after a made-up error"
 BAD_ENDS = [
     ("abort", "crashed", rf"crashed \(SIGABRT\): .*{LAST_WORDS}"),

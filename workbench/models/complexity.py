@@ -3,11 +3,23 @@
 import math
 from typing import Any
 
+from workbench.models.cleanup.program_graph import stored_variables
+
 CONVOLUTIONS = ("conv2d", "depthwise_conv2d")
 TRANSPOSED = ("conv2d_transpose", "depthwise_conv2d_transpose")
 TRANSPOSES_FIRST = {"matmul": "transpose_X", "matmul_v2": "trans_x"}  # name of the attribute
 
 Shape = tuple[int, ...]
+
+
+def complexity(program: Any) -> dict[str, float | None]:
+    """What a manifest says of it: `params_m`, millions of parameters, and `gflops` of one sample, as `multiply_adds` counts."""
+    parameters = sum(math.prod(variable.shape) for variable in stored_variables(program))
+    products = multiply_adds(program)
+    return {
+        "params_m": round(parameters / 1e6, 4),
+        "gflops": None if products is None else round(products / 1e9, 4),
+    }
 
 
 def multiply_adds(program: Any) -> int | None:

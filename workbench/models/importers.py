@@ -13,9 +13,10 @@ from workbench.errors import InputError
 from workbench.experiment import ModelSource
 from workbench.machine import package_version
 from workbench.models.cleanup.clean_up import CleanUp, clean_up
-from workbench.models.complexity import multiply_adds
+from workbench.models.cleanup.program_graph import stored_variables
+from workbench.models.complexity import complexity
 from workbench.models.model import Format, Manifest, Model, TensorSpec
-from workbench.models.sample import build_sample
+from workbench.models.sample import SAMPLES, build_sample, data_folder
 from workbench.worker import Channel
 
 
@@ -51,7 +52,8 @@ def find_paddle_files(path: Path, params: Path | None = None) -> PaddleFiles:
 
 def source_files(source: ModelSource) -> list[Path]:
     """The files that a model source stands for, for hashing; raises InputError when they are missing."""
-    assert source.path is not None
+    if source.path is None:
+        return [data_folder() / SAMPLES[str(source.sample)].weights_file]
     if source.path.suffix == ".onnx":
         if not source.path.is_file():
             raise InputError(f"model {source.path}: no such file; the path is relative to the recipe")
@@ -132,7 +134,7 @@ def _manifest(source: ModelSource, prefix: Path, *, names: dict[str, str], clean
         inputs=tuple(inputs),
         outputs=tuple(outputs),
         tensor_map=tensor_map,
-        facts=_facts(program) | ({"clean_up": cleaned.facts()} if cleaned else {}),
+        facts=complexity(program) | ({"clean_up": cleaned.facts()} if cleaned else {}),
         versions={name: package_version(name) or "" for name in ("paddlepaddle", "x2paddle")},
     )
 
@@ -163,16 +165,12 @@ def _load(source: ModelSource, prefix: Path) -> tuple[Any, list[str], list[Any],
 def _check_weights(source: ModelSource, prefix: Path) -> None:
     """Refuse the weights of another network: Paddle takes them in file order, whatever their shapes."""
     program, _, _, scope = _load(source, prefix)
-    for variable in _parameters(program):
+    for variable in stored_variables(program):
         loaded = scope.find_var(variable.name).get_tensor().shape()
         if math.prod(loaded) != math.prod(variable.shape):
             raise InputError(
                 f"model {source.path or source.label}: {variable.name} is {list(variable.shape)} in the .pdmodel file and {loaded} in the .pdiparams file; give the two files of one model"
             )
-
-
-def _parameters(program: Any) -> list[Any]:
-    return [v for v in program.list_vars() if v.persistable and v.name not in ("feed", "fetch")]
 
 
 def _specs(paddle: Any, variables: list[Any]) -> list[TensorSpec]:
@@ -186,13 +184,3 @@ def _specs(paddle: Any, variables: list[Any]) -> list[TensorSpec]:
 
 def _rename(specs: list[TensorSpec], names: list[str]) -> list[TensorSpec]:
     return [spec.model_copy(update={"name": name}) for spec, name in zip(specs, names, strict=True)]
-
-
-def _facts(program: Any) -> dict[str, Any]:
-    """Parameters in millions, and GFLOPs of one sample (multiply-adds of convolutions and matrix products)."""
-    parameters = sum(math.prod(v.shape) for v in _parameters(program))
-    products = multiply_adds(program)
-    return {
-        "params_m": round(parameters / 1e6, 4),
-        "gflops": None if products is None else round(products / 1e9, 4),
-    }

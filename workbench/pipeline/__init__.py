@@ -5,6 +5,7 @@ from workbench.pipeline.choice import conclude_choice, finished_run
 from workbench.pipeline.deploy import deploy
 from workbench.pipeline.doctor import doctor
 from workbench.pipeline.latency import latency
+from workbench.pipeline.lesson import Lesson, conclude_lesson, run_lesson
 from workbench.pipeline.quantize import quantize
 from workbench.pipeline.report import report
 from workbench.pipeline.sensitivity import conclude_sensitivity, sensitivity
@@ -13,11 +14,13 @@ from workbench.pipeline.verdict import VerdictFailed, conclude
 
 __all__ = [
     "Experiment",
+    "Lesson",
     "Stage",
     "VerdictFailed",
     "accuracy",
     "conclude",
     "conclude_choice",
+    "conclude_lesson",
     "conclude_sensitivity",
     "deploy",
     "doctor",
@@ -26,6 +29,7 @@ __all__ = [
     "open_experiment",
     "quantize",
     "report",
+    "run_lesson",
     "runs_folder",
     "sensitivity",
 ]

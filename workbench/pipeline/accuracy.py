@@ -12,11 +12,15 @@ from workbench.records import Status
 def accuracy(experiment: Experiment) -> dict[str, Any]:
     """Evaluate every deployed cell on the task; returns and keeps metrics, SQNR and the drop with its interval, by cell."""
     deployed = experiment.load(Stage.DEPLOY)["cells"]
+    has_metric = bool(experiment.load(Stage.QUANTIZE)["task"]["metric"])
     with experiment.stage(Stage.ACCURACY):
         evaluated: dict[str, Any] = {}
         baselines: dict[tuple[Any, ...], dict[str, Any]] = {}
         for cell in ready_cells(experiment, deployed):
-            found = _evaluate(experiment, cell, deployed[cell.key], baselines.get(cell.group))
+            baseline = baselines.get(cell.group)
+            found = _evaluate(experiment, cell, deployed[cell.key], baseline)
+            if baseline and baseline["status"] == found["status"] == Status.OK and has_metric:
+                found["drop"] = _drop(experiment, cell, baseline["predictions"], found["predictions"])
             if cell.is_baseline:
                 baselines[cell.group] = found
             evaluated[cell.key] = found
@@ -52,17 +56,13 @@ def _evaluate(
     record = experiment.job(
         Stage.ACCURACY, name, function, arguments, identity=[identity, compare], threads=cell.threads, again=again
     )
-    found = {
+    return {
         "status": record["status"],
         "reason": record["reason"],
         "outputs": str(outputs),
         "predictions": str(predictions),
         **(record["value"] or {}),
     }
-    has_metric = bool(experiment.load(Stage.QUANTIZE)["task"]["metric"])
-    if compare and baseline and has_metric and record["status"] == Status.OK:
-        found["drop"] = _drop(experiment, cell, baseline["predictions"], str(predictions))
-    return found
 
 
 def _drop(experiment: Experiment, cell: Cell, baseline: str, other: str) -> dict[str, Any] | None:

@@ -8,7 +8,6 @@ from workbench.files import content_hash, file_digest
 from workbench.machine import this_machine
 from workbench.models.importers import source_files
 from workbench.models.model import Model
-from workbench.models.sample import SAMPLES, data_folder
 from workbench.pipeline.plan import FLOAT_MODEL, model_key, variant_of
 from workbench.pipeline.search import Base, keep_within_target
 from workbench.pipeline.stages import Experiment, Stage, versions
@@ -60,11 +59,9 @@ def _required(
 
 def _import(experiment: Experiment) -> Model:
     source = experiment.recipe.model
-    sample = SAMPLES[source.sample] if source.sample else None
-    files = [data_folder() / sample.weights_file] if sample else source_files(source)
     identity = [
         source.model_dump(mode="json", exclude={"path", "params"}),
-        [file_digest(file) for file in files],
+        [file_digest(file) for file in source_files(source)],
         versions("paddlepaddle", "x2paddle"),
     ]
     arguments = {"source": source.model_dump(mode="json"), "models": str(experiment.run.models)}
@@ -77,19 +74,21 @@ def _quantize(experiment: Experiment, source: Model, entry: Quantization, task: 
     method = METHODS[entry.method]
     parsed = method.parse(entry.options)
     options = parsed.model_dump(mode="json")
-    key = content_hash([source.digest, task["task_digest"], parsed.kept_identity(), versions("paddlepaddle")])
+    read = [file_digest(file) for file in parsed.files(experiment.recipe_file.parent)]
+    made_from = [entry.method, source.digest, task["task_digest"], read]
+    key = content_hash([made_from, parsed.kept_identity(), versions("paddlepaddle")])
     kept = experiment.run.path / "kept" / f"{key}.npz"
     arguments = {
         "model": str(source.folder),
         "task": experiment.task,
+        "method": entry.method,
         "options": options,
         "variant": variant_of(entry),
         "kept": str(kept),
         "models": str(experiment.run.models),
     }
     identity = [
-        source.digest,
-        task["task_digest"],
+        made_from,
         options,
         variant_of(entry),
         versions("quant-workbench", "paddlepaddle", "paddleslim"),

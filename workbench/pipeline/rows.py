@@ -53,9 +53,6 @@ def assemble(experiment: Experiment) -> tuple[list[Record], list[Metric]]:
 
 def _record(experiment: Experiment, cell: Cell, scope: Scope, finished: Finished) -> Record:
     status, reason = _status(cell, scope, finished)
-    digest = finished.models[cell.model]["digest"]
-    if status is Status.OK and digest:
-        reason = str(Model.open(experiment.run.models / digest).manifest.facts.get("note", ""))
     record = {
         "model": experiment.recipe.model.label,
         "task": experiment.recipe.task.label,
@@ -74,7 +71,7 @@ def _record(experiment: Experiment, cell: Cell, scope: Scope, finished: Finished
         "machine_id": this_machine().machine_id,
     }
     parts = (
-        _model_figures(experiment, cell, finished),
+        _model_figures(experiment, cell, finished, noted=status is Status.OK),
         _accuracy_figures(cell, finished),
         _latency_figures(cell, scope, finished),
     )
@@ -96,18 +93,21 @@ def _status(cell: Cell, scope: Scope, finished: Finished) -> tuple[Status, str]:
     return Status.OK, ""
 
 
-def _model_figures(experiment: Experiment, cell: Cell, finished: Finished) -> dict[str, Any]:
+def _model_figures(experiment: Experiment, cell: Cell, finished: Finished, *, noted: bool) -> dict[str, Any]:
+    """What is known of the model; `noted` lets its note, if it has one, stand where a row says why it is not ok."""
     digest = finished.models[cell.model]["digest"]
     if not digest:
         return {}
     model = Model.open(experiment.run.models / digest)
+    facts = model.manifest.facts
     deployed = finished.deployed[cell.key]
     seconds = finished.models[cell.model].get("seconds")
-    return {
+    note = {"reason": facts["note"]} if noted and "note" in facts else {}
+    return note | {
         "model_digest": digest,
         "model_size_mb": model.size_mb,
-        "gflops": model.manifest.facts.get("gflops"),
-        "params_m": model.manifest.facts.get("params_m"),
+        "gflops": facts.get("gflops"),
+        "params_m": facts.get("params_m"),
         "quantize_s": seconds if cell.model != FLOAT_MODEL else None,
         "build_s": deployed.get("build_s"),
         "peak_rss_mb": deployed.get("peak_rss_mb"),

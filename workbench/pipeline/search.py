@@ -60,6 +60,7 @@ class Base:
         arguments = {
             "model": str(self.source.folder),
             "statistics": str(self.statistics),
+            "method": self.entry.method,
             "options": options,
             "variant": variant_of(self.entry),
             "kept_in_float": kept_in_float,

@@ -1,5 +1,6 @@
 """The contract of a quantization method: options that load no runtime, and a job that makes a Model from a Model."""
 
+from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -18,6 +19,10 @@ class MethodOptions(BaseModel):
         """The same options, so shortened that they only show that the method runs."""
         return self
 
+    def files(self, folder: Path) -> list[Path]:
+        """Files of the user's that the method reads besides model and data; `folder` is the recipe's. Raises InputError."""
+        return []
+
     def kept_identity(self) -> list[Any]:
         """What the file that the job keeps depends on, besides model and data: models equal in this share it."""
         return []
@@ -26,12 +31,12 @@ class MethodOptions(BaseModel):
 class Method:
     """A registry row: name, options and the job that a worker runs.
 
-    The job is called as `job(channel, model=folder, task=..., options={...}, variant=..., kept=file, models=folder)` and
-    returns the digest of the Model it made below `models`, and the seconds it took. In `kept` it leaves what took long and is
-    of use again: what calibration saw, or a checkpoint. `integer` tells whether the Model computes in INT8.
+    The job is called as `job(channel, model=folder, task=..., method=name, options={...}, variant=..., kept=file, models=folder)`
+    and returns the digest of the Model it made below `models`, and the seconds it took. In `kept` it leaves what took long
+    and is of use again: what calibration saw, or a checkpoint. `integer` tells whether the Model computes in INT8.
     """
 
-    def __init__(self, name: str, *, title: str, options: type[MethodOptions], job: str, integer: bool) -> None:
+    def __init__(self, name: str, title: str, options: type[MethodOptions], *, job: str, integer: bool) -> None:
         self.name = name
         self.title = title
         self.Options = options

@@ -12,12 +12,12 @@ from pydantic import Field
 
 from workbench.compatibility import import_paddle, import_paddleslim_quant, zero_channels_stay_zero
 from workbench.errors import UnsupportedError
-from workbench.machine import package_version
 from workbench.models.cleanup.clean_up import clean_up
 from workbench.models.cleanup.program_graph import ProgramGraph, forget_attributes
 from workbench.models.model import STORED, Model, copy_files
 from workbench.quant.base import MethodOptions
 from workbench.quant.weight_rewrites import own_weights, products_as_mul, weight_of
+from workbench.quant.write import Origin
 from workbench.worker import Channel
 
 FILES = ("model.pdmodel", "model.pdiparams")
@@ -47,7 +47,7 @@ class DynamicOptions(MethodOptions):
 
 
 def quantize_job(
-    channel: Channel, *, model: str, task: dict[str, Any], options: dict[str, Any], variant: str, kept: str, models: str
+    channel: Channel, *, model: str, task: dict[str, Any], method: str, options: dict[str, Any], variant: str, kept: str, models: str
 ) -> dict[str, Any]:  # fmt: skip
     """Worker job: quantize the weights of the Paddle Model in folder `model`; returns the new Model's digest and the seconds.
 
@@ -59,20 +59,14 @@ def quantize_job(
     import_paddle().enable_static()
     import_paddleslim_quant()
     start = time.perf_counter()
+    origin = Origin(method, variant, settings.model_dump(mode="json"), parent=source.digest)
     with Model.build(Path(models)) as draft, tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "float"
         copy_files(source, copy)
         _make_quantizable(copy / "model", settings, label=source.label)
         _quantize_weights(copy, settings, draft.folder)
         draft.manifest = source.manifest.model_copy(
-            update={
-                "method": "dynamic",
-                "variant": variant,
-                "parent": source.digest,
-                "options": settings.model_dump(mode="json"),
-                "facts": source.manifest.facts | {"note": _note(settings)},
-                "versions": {name: package_version(name) or "" for name in ("paddlepaddle", "paddleslim")},
-            }
+            update=origin.manifest_fields() | {"facts": source.manifest.facts | {"note": _note(settings)}}
         )
     assert draft.model is not None
     return {"digest": draft.model.digest, "seconds": time.perf_counter() - start}

@@ -6,17 +6,15 @@ from typing import Any
 
 from pydantic import Field
 
-from workbench.errors import UnsupportedError
-from workbench.machine import package_version
 from workbench.models.model import Model
 from workbench.models.scales import ALL_BACKENDS, ActivationRange, Scales
 from workbench.quant.base import MethodOptions
 from workbench.quant.calibration import Calibration, calibrate
 from workbench.quant.program import Operator, QuantizedProgram
 from workbench.quant.ranges import Algorithm, Ranges
+from workbench.quant.write import SKIPPED_BY_RECIPE, Origin, write_int8
 from workbench.worker import Channel
 
-PADDLE_INFERENCE = "paddle_inference"
 KeptInFloat = dict[str, dict[str, str]]
 
 
@@ -46,7 +44,7 @@ class StaticOptions(MethodOptions):
 
 
 def quantize_job(
-    channel: Channel, *, model: str, task: dict[str, Any], options: dict[str, Any], variant: str, kept: str, models: str
+    channel: Channel, *, model: str, task: dict[str, Any], method: str, options: dict[str, Any], variant: str, kept: str, models: str
 ) -> dict[str, Any]:  # fmt: skip
     """Worker job: quantize the Paddle Model in folder `model`; returns the new Model's digest and the seconds it took.
 
@@ -61,12 +59,13 @@ def quantize_job(
     calibration = calibrate(
         channel, source, task, path=Path(kept), batch_size=settings.batch_size, batches=settings.batches
     )
-    digest = _write(source, program, settings, calibration, variant=variant, kept_in_float={}, models=Path(models))
+    origin = Origin(method, variant, settings.model_dump(mode="json"), parent=source.digest)
+    digest = _write(source, program, settings, calibration, origin=origin, kept_in_float={}, models=Path(models))
     return {"digest": digest, "seconds": time.perf_counter() - start}
 
 
 def requantize_job(
-    channel: Channel, *, model: str, statistics: str, options: dict[str, Any], variant: str, kept_in_float: KeptInFloat, models: str
+    channel: Channel, *, model: str, statistics: str, method: str, options: dict[str, Any], variant: str, kept_in_float: KeptInFloat, models: str
 ) -> dict[str, Any]:  # fmt: skip
     """Worker job: as `quantize_job` from statistics that are there, with layers kept in float for some backends."""
     settings = StaticOptions.model_validate(options)
@@ -75,41 +74,21 @@ def requantize_job(
     program.check_names([*settings.skip_tensors, *(name for found in kept_in_float.values() for name in found)])
     start = time.perf_counter()
     calibration = Calibration.load(Path(statistics))
+    origin = Origin(method, variant, settings.model_dump(mode="json"), parent=source.digest)
     digest = _write(
-        source, program, settings, calibration, variant=variant, kept_in_float=kept_in_float, models=Path(models)
+        source, program, settings, calibration, origin=origin, kept_in_float=kept_in_float, models=Path(models)
     )
     return {"digest": digest, "seconds": time.perf_counter() - start}
 
 
 def _write(
-    source: Model, program: QuantizedProgram, settings: StaticOptions, calibration: Calibration, *, variant: str, kept_in_float: KeptInFloat, models: Path
+    source: Model, program: QuantizedProgram, settings: StaticOptions, calibration: Calibration, *, origin: Origin, kept_in_float: KeptInFloat, models: Path
 ) -> str:  # fmt: skip
     """Make the quantized Model; returns its digest."""
     if settings.skip_tensors:
-        kept_in_float = kept_in_float | {
-            ALL_BACKENDS: dict.fromkeys(settings.skip_tensors, "skip_tensors of the recipe")
-        }
-    activations = choose_ranges(calibration, settings)
-    scales = Scales(activations=activations, kept_in_float=kept_in_float)
-    with Model.build(models) as draft:
-        weights = program.write(scales, draft.folder, in_float=scales.in_float(PADDLE_INFERENCE))
-        if not weights:
-            raise UnsupportedError(f"model {source.label}: no operator of it could be quantized")
-        draft.manifest = source.manifest.model_copy(
-            update={
-                "precision": "int8",
-                "method": "static",
-                "variant": variant,
-                "parent": source.digest,
-                "float_twin": source.digest,
-                "options": settings.model_dump(mode="json"),
-                "scales": scales.model_copy(update={"weights": weights}),
-                "facts": source.manifest.facts | calibration.facts,
-                "versions": {name: package_version(name) or "" for name in ("paddlepaddle", "paddleslim")},
-            }
-        )
-    assert draft.model is not None
-    return draft.model.digest
+        kept_in_float = kept_in_float | {ALL_BACKENDS: dict.fromkeys(settings.skip_tensors, SKIPPED_BY_RECIPE)}
+    scales = Scales(activations=choose_ranges(calibration, settings), kept_in_float=kept_in_float)
+    return write_int8(source, program, scales, models, origin=origin, facts=calibration.facts).digest
 
 
 def choose_ranges(calibration: Calibration, settings: StaticOptions) -> dict[str, ActivationRange]:

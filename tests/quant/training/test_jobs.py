@@ -186,13 +186,13 @@ def test_training_takes_up_where_it_stopped_when_killed(
     fault.write_text(json.dumps({"part": "training", "kind": "kill", "after": 8 + 7 * 8}))
     arguments = {
         "model": imported["tiny"].folder, "task": spec, "options": {"train": TRAIN | {"checkpoint_iterations": 5}},
-        "variant": "killed", "kept": tmp_path / "kept.npz", "models": tmp_path / "models",
+        "method": "qat", "variant": "killed", "kept": tmp_path / "kept.npz", "models": tmp_path / "models",
     }  # fmt: skip
-    killed = run_native("workbench.quant.training.jobs:qat_job", **arguments)
+    killed = run_native("workbench.quant.training.jobs:train_job", **arguments)
     assert killed.status == "crashed"
     assert (tmp_path / "kept.npz").is_file()
     fault.unlink()
-    finally_done = run_native("workbench.quant.training.jobs:qat_job", **arguments)
+    finally_done = run_native("workbench.quant.training.jobs:train_job", **arguments)
     assert finally_done.status == "ok", finally_done.reason
     assert finally_done.value["training"]["resumed_from"] == 5
     assert finally_done.value["training"]["last_loss"] == pytest.approx(told(folder, "qat")["last_loss"], rel=1e-5)

@@ -13,6 +13,11 @@ from workbench.compatibility import import_paddle
 PLUMBING = ("feed", "fetch")
 
 
+def stored_variables(program: Any) -> list[Any]:
+    """The variables of a static program that its .pdiparams file holds."""
+    return [variable for variable in program.list_vars() if variable.persistable and variable.name not in PLUMBING]
+
+
 class ProgramGraph:
     """One block of operators in order, each variable written once, and the weights in a scope.
 

@@ -1,7 +1,6 @@
 """The training batches: which samples an iteration sees, and how they are augmented, follow from the seed alone."""
 
 import math
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -46,7 +45,8 @@ class Batches:
     def batch(self, iteration: int) -> tuple[list[NDArray[Any]], Arrays]:
         """What an iteration is fed: inputs in the model's order and, where the method is labelled, labels by name."""
         epoch, place = divmod(iteration, self.per_epoch)
-        rows = self._order(epoch)[place * self._size : (place + 1) * self._size]
+        order = np.random.default_rng([self._train.seed, 0, epoch]).permutation(len(self._samples))
+        rows = order[place * self._size : (place + 1) * self._size]
         prepared = [self._prepare(int(row), epoch) for row in rows]
         inputs = {name: np.concatenate([one[0][name] for one in prepared]) for name in prepared[0][0]}
         values = matching_inputs(self._model.manifest.inputs, inputs)
@@ -57,7 +57,3 @@ class Batches:
         sample, random = self._samples[row], np.random.default_rng([self._train.seed, 1, epoch, row])
         inputs, _ = self._task.preprocess(self._task.augment(sample.decode(), random))
         return inputs, dict(self._task.labels(sample.truth)) if self._labelled else {}
-
-    @lru_cache(maxsize=2)  # noqa: B019 - lives as long as the job
-    def _order(self, epoch: int) -> NDArray[np.int64]:
-        return np.random.default_rng([self._train.seed, 0, epoch]).permutation(len(self._samples))

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from workbench.quant.base import MethodOptions
 from workbench.quant.program import Operator
+from workbench.quant.training.teacher import teacher_files
 
 
 class Block(BaseModel):
@@ -159,6 +160,11 @@ class TrainedOptions(MethodOptions, ABC):
         short = {"epochs": None, "iterations": 2, "batch_size": 4, "evaluate_iterations": None, "target_metric": None}
         return self.model_copy(update={"train": self.train.model_copy(update=short)})
 
+    def files(self, folder: Path) -> list[Path]:
+        """The teacher's."""
+        distill = self.plan().distill
+        return teacher_files(distill.teacher, folder) if distill and distill.teacher else []
+
     def kept_identity(self) -> list[Any]:
         """A checkpoint is of use to the very same training only."""
         return [self.model_dump(mode="json")]
@@ -235,7 +241,7 @@ class DistillPruneOptions(TrainedOptions):
 
 
 class PruneQatOptions(TrainedOptions):
-    """Filter pruning, fine-tuning from labels, then quantization-aware training."""
+    """Filter pruning, then one quantization-aware training from labels: the smaller network learns with rounding from its start."""
 
     prune: Pruning = Field(Pruning(), description="what to take away")
     quantize: FakeQuantization = Field(FakeQuantization(), description="rounding while training")

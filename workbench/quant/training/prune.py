@@ -1,6 +1,5 @@
 """Filter pruning: which filters go, from which convolutions, and the proof that the smaller network is the one that was meant."""
 
-import math
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,7 +9,8 @@ import numpy as np
 
 from workbench.compatibility import import_paddle, import_paddleslim_quant
 from workbench.errors import InputError, UnsupportedError
-from workbench.models.complexity import multiply_adds
+from workbench.models.cleanup.program_graph import stored_variables
+from workbench.models.complexity import complexity, multiply_adds
 from workbench.models.model import Model
 from workbench.quant.training.judge import judge_program
 from workbench.quant.training.options import Criterion, Pruning
@@ -22,7 +22,6 @@ MOST = 0.9  # of a convolution's filters
 TRIED = (0.25, 0.5, 0.75)  # ratios at which sensitivity is measured
 HALVINGS = 9
 EQUAL = 1e-4  # largest difference, relative to the largest output
-PLUMBING = ("feed", "fetch")
 Ratios = dict[str, float]
 Judge = Callable[[Any, list[str], list[Any]], float]
 """The task's metric, higher is better, of a program in the current scope, with its feeds and fetches."""
@@ -85,8 +84,10 @@ class Pruned:
                 str(prefix), [block.var(name) for name in self._feeds], [block.var(v.name) for v in self._fetches],
                 self.executor, program=program,
             )  # fmt: skip
-            return {"gflops": round(self._count(program) / 1e9, 4), "params_m": self._parameters(program), "pruned_flops": round(1 - self._count(program) / self._flops, 4),
-                    "pruned_ratios": {name: round(ratio, 4) for name, ratio in ratios.items() if ratio}}  # fmt: skip
+            return complexity(program) | {
+                "pruned_flops": round(1 - self._count(program) / self._flops, 4),
+                "pruned_ratios": {name: round(ratio, 4) for name, ratio in ratios.items() if ratio},
+            }
 
     def _convolutions(self) -> list[str]:
         """The weights of the plain convolutions; those of depthwise ones follow their inputs."""
@@ -97,11 +98,9 @@ class Pruned:
     def _find_prunable(self) -> list[str]:
         """The convolutions that can lose filters; asked one by one only where not all can."""
         names = self._convolutions()
-        return (
-            names
-            if not names or self._keeps_outputs(names)
-            else [name for name in names if self._keeps_outputs([name])]
-        )
+        if names and not self._keeps_outputs(names):
+            return [name for name in names if self._keeps_outputs([name])]
+        return names
 
     def _keeps_outputs(self, names: list[str]) -> bool:
         """Whether the network is whole, and its outputs have their shapes, when these convolutions lose half their filters."""
@@ -187,10 +186,6 @@ class Pruned:
         )
         return program
 
-    def _parameters(self, program: Any) -> float:
-        stored = [v for v in program.list_vars() if v.persistable and v.name not in PLUMBING]
-        return round(float(sum(math.prod(v.shape) for v in stored)) / 1e6, 4)
-
     def _count(self, program: Any) -> int:
         found = multiply_adds(program)
         if not found:
@@ -210,7 +205,7 @@ class Pruned:
 
     def _outputs_without(self, ratios: Ratios, inputs: dict[str, Any]) -> list[Any]:
         """What the network computes with zeros in place of the filters that go."""
-        stored = {v.name: np.array(self._scope.find_var(v.name).get_tensor()) for v in self._program.list_vars() if v.persistable and v.name not in PLUMBING}  # fmt: skip
+        stored = {v.name: np.array(self._scope.find_var(v.name).get_tensor()) for v in stored_variables(self._program)}
         found = self._run(self._prune(ratios, only_graph=False, lazy=True), inputs)
         for name, value in stored.items():
             self._scope.find_var(name).get_tensor().set(value, self._place)

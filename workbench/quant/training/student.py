@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from workbench.compatibility import (
     trainable_program,
 )
 from workbench.errors import InputError
+from workbench.models.cleanup.program_graph import stored_variables
 from workbench.models.model import Model
 from workbench.quant.program import SKIPPED
 from workbench.quant.training.options import Distillation, FakeQuantization, Loss, Optimizer, Plan, Training
@@ -23,7 +25,6 @@ from workbench.quant.training.options import Distillation, FakeQuantization, Los
 TEACHER = "teacher_"
 OWN = "training_"
 SOFTMAX = "softmax"
-PLUMBING = ("feed", "fetch")
 LabelLoss = Callable[[dict[str, Any], dict[str, Any]], Any]
 Arrays = dict[str, NDArray[Any]]
 
@@ -62,7 +63,7 @@ class Student:
         with self._paddle.static.scope_guard(self._scope), self._paddle.utils.unique_name.guard(OWN):
             self._load(source)
             if plan.quantize is not None:
-                self._leave_in_float(plan.quantize.skip_tensors, source)
+                self._leave_in_float(plan.quantize.skip_tensors)
             if lessons.teacher is not None:
                 self._add_teacher(lessons.teacher)
             with self._paddle.static.program_guard(self._program, startup):
@@ -83,7 +84,7 @@ class Student:
 
     def state(self) -> Arrays:
         """Everything that training changes: weights, and the running values of the optimizer and of the ranges."""
-        names = {v.name for v in self._program.list_vars() if v.persistable and v.name not in PLUMBING}
+        names = {v.name for v in stored_variables(self._program)}
         found = {name: self._value(name) for name in sorted(names) if not name.startswith(TEACHER)}
         return {self._kept_as.get(name, name): value for name, value in found.items() if value is not None}
 
@@ -110,7 +111,7 @@ class Student:
             zip((spec.name for spec in source.manifest.outputs), (v.name for v in fetches), strict=True)
         )
         self._program = trainable_program(program)
-        self._stored = {v.name for v in program.list_vars() if v.persistable and v.name not in PLUMBING}
+        self._stored = {v.name for v in stored_variables(program)}
         self._rounded: set[str] = set()
         self._kept_as: dict[str, str] = {}
 
@@ -121,7 +122,7 @@ class Student:
             raise InputError(f"{key}: the network has no tensor {name!r}; the nearest that it has: {', '.join(near)}")
         return block.var(name)
 
-    def _leave_in_float(self, tensors: tuple[str, ...], source: Model) -> None:
+    def _leave_in_float(self, tensors: tuple[str, ...]) -> None:
         for name in tensors:
             self._variable(name, key="skip_tensors")
         for op in self._program.global_block().ops:
@@ -176,14 +177,16 @@ class Student:
 
     def _minimize(self, train: Training, rate: Callable[[int], float]) -> Any:
         schedule = self._paddle.optimizer.lr.LambdaDecay(learning_rate=1.0, lr_lambda=rate)
-        options: dict[str, Any] = {"learning_rate": schedule, "weight_decay": train.weight_decay or None}
-        if train.optimizer is Optimizer.MOMENTUM:
-            options["momentum"] = train.momentum
         kinds = self._paddle.optimizer
-        kind = {Optimizer.SGD: kinds.SGD, Optimizer.MOMENTUM: kinds.Momentum, Optimizer.ADAM: kinds.Adam, Optimizer.ADAMW: kinds.AdamW}  # fmt: skip
-        if train.optimizer is Optimizer.ADAMW:
-            options["weight_decay"] = train.weight_decay
-        kind[train.optimizer](**options).minimize(self._loss)
+        kind = {
+            Optimizer.SGD: kinds.SGD,
+            Optimizer.MOMENTUM: partial(kinds.Momentum, momentum=train.momentum),
+            Optimizer.ADAM: kinds.Adam,
+            Optimizer.ADAMW: kinds.AdamW,
+        }[train.optimizer]
+        # None spares Paddle a decay of zero; AdamW takes no None.
+        decay = train.weight_decay if train.optimizer is Optimizer.ADAMW else train.weight_decay or None
+        kind(learning_rate=schedule, weight_decay=decay).minimize(self._loss)
         return schedule
 
     def _round(self, quantize: FakeQuantization, absmax: Mapping[str, float], rate: Callable[[int], float]) -> None:

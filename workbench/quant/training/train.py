@@ -5,18 +5,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-from workbench.models.importers import import_job
 from workbench.models.model import Model
-from workbench.models.sample import SAMPLES
 from workbench.quant.calibration import Calibration, calibrate
+from workbench.quant.program import QuantizedProgram
 from workbench.quant.training.batches import Batches
 from workbench.quant.training.judge import judge_student
 from workbench.quant.training.loop import Trained, run_training
-from workbench.quant.training.options import Distillation, Plan
+from workbench.quant.training.options import Plan
 from workbench.quant.training.prune import write_pruned
 from workbench.quant.training.schedule import learning_rate
 from workbench.quant.training.student import Lessons, Student
-from workbench.quant.training.write import Origin, merge_ranges, write_float, write_int8
+from workbench.quant.training.teacher import import_teacher
+from workbench.quant.training.write import merge_ranges, write_float
+from workbench.quant.write import Origin, write_int8
 from workbench.tasks.loader import load_task
 from workbench.worker import Channel
 
@@ -28,7 +29,9 @@ def train_model(channel: Channel, source: Model, plan: Plan, *, origin: Origin, 
     is removed at the end. Raises InputError for bad data or names, FloatingPointError when training diverges.
     """
     start = time.perf_counter()
-    teacher = _teacher(channel, source, plan.distill, folder=Path(task["folder"]), models=models)
+    teacher = source if plan.distill else None
+    if plan.distill and plan.distill.teacher:
+        teacher = import_teacher(channel, plan.distill.teacher, folder=Path(task["folder"]), models=models)
     with tempfile.TemporaryDirectory() as scratch:
         if plan.prune is not None:
             source = write_pruned(source, plan.prune, load_task(task), Path(scratch))
@@ -40,7 +43,8 @@ def train_model(channel: Channel, source: Model, plan: Plan, *, origin: Origin, 
         if plan.quantize is not None:
             after = _calibrated(channel, model, task, Path(scratch) / "after.npz")
             scales = merge_ranges(after, student.ranges(), in_float=plan.quantize.skip_tensors)
-            model = write_int8(model, scales, models, operators=plan.quantize.operators, origin=origin)
+            program = QuantizedProgram(model, plan.quantize.operators)
+            model = write_int8(model, program, scales, models, origin=origin, facts=after.facts)
     checkpoint.unlink(missing_ok=True)
     return {"digest": model.digest, "seconds": time.perf_counter() - start, "training": trained.facts()}
 
@@ -69,14 +73,3 @@ def _train(channel: Channel, source: Model, plan: Plan, *, task: dict[str, Any],
         evaluate=lambda: judge_student(student, source, loaded, plan.quantize),
         better=1 if loaded.higher_is_better else -1,
     )
-
-
-def _teacher(
-    channel: Channel, source: Model, distill: Distillation | None, *, folder: Path, models: Path
-) -> Model | None:
-    """The teacher's float Model: the one that the recipe names, or the source itself."""
-    if distill is None or distill.teacher is None:
-        return source if distill else None
-    path = (folder / distill.teacher.expanduser()).resolve()
-    source_of = {"sample": str(distill.teacher)} if str(distill.teacher) in SAMPLES else {"path": str(path)}
-    return Model.open(models / import_job(channel, source=source_of, models=str(models))["digest"])

@@ -1,37 +1,18 @@
-"""What training leaves on disk: the float network with the new weights, and its INT8 form with the learned ranges."""
+"""What training leaves: the float network with the new weights, and the ranges that were learned."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-from workbench.errors import UnsupportedError
-from workbench.machine import package_version
 from workbench.models.cleanup.program_graph import ProgramGraph
 from workbench.models.model import Model
 from workbench.models.scales import ALL_BACKENDS, ActivationRange, Scales, Source
 from workbench.quant.calibration import Calibration
 from workbench.quant.levels import SMALLEST
-from workbench.quant.program import Operator, QuantizedProgram
 from workbench.quant.ranges import Algorithm, Ranges
-from workbench.quant.static import PADDLE_INFERENCE
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a trained Model comes from: method, variant, options as JSON holds them, and the digest of what was trained."""
-
-    method: str
-    variant: str
-    options: dict[str, Any]
-    parent: str
-
-    def manifest_fields(self) -> dict[str, Any]:
-        """What a manifest says of it."""
-        versions = {name: package_version(name) or "" for name in ("paddlepaddle", "paddleslim")}
-        return {"method": self.method, "variant": self.variant, "options": self.options, "parent": self.parent, "versions": versions}  # fmt: skip
+from workbench.quant.write import SKIPPED_BY_RECIPE, Origin
 
 
 def save_weights(source: Model, weights: Mapping[str, NDArray[Any]], folder: Path) -> None:
@@ -67,20 +48,5 @@ def merge_ranges(calibration: Calibration, trained: Mapping[str, float], *, in_f
             absmax=absmax,
             source=Source.TRAINED,
         )
-    kept = {ALL_BACKENDS: dict.fromkeys(in_float, "skip_tensors of the recipe")} if in_float else {}
+    kept = {ALL_BACKENDS: dict.fromkeys(in_float, SKIPPED_BY_RECIPE)} if in_float else {}
     return Scales(activations=found, kept_in_float=kept)
-
-
-def write_int8(twin: Model, scales: Scales, models: Path, *, operators: Sequence[Operator], origin: Origin) -> Model:
-    """The INT8 form of a trained float Model, beside it below `models`."""
-    program = QuantizedProgram(twin, operators)
-    with Model.build(models) as draft:
-        weights = program.write(scales, draft.folder, in_float=scales.in_float(PADDLE_INFERENCE))
-        if not weights:
-            raise UnsupportedError(f"model {twin.label}: no operator of it could be quantized")
-        draft.manifest = twin.manifest.model_copy(
-            update=origin.manifest_fields()
-            | {"precision": "int8", "float_twin": twin.digest, "scales": scales.model_copy(update={"weights": weights})}
-        )
-    assert draft.model is not None
-    return draft.model

@@ -1,0 +1,62 @@
+"""What the teaching notebooks need: a small recipe, written in the notebook itself, carried out, and the verdict on what it shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from workbench.files import write_text
+from workbench.models.model import Model
+from workbench.pipeline.accuracy import accuracy
+from workbench.pipeline.deploy import deploy
+from workbench.pipeline.latency import latency
+from workbench.pipeline.quantize import quantize
+from workbench.pipeline.report import problems, report
+from workbench.pipeline.stages import Experiment, Stage, open_experiment, runs_folder
+from workbench.pipeline.verdict import write_verdict
+from workbench.records import Metric, Record, read_metrics, read_records
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A finished run: its rows, and its models by the method and variant that made them (`fp32`: the model itself)."""
+
+    experiment: Experiment
+    records: list[Record]
+    metrics: list[Metric]
+    models: dict[str, Model]
+
+
+def run_lesson(recipe: dict[str, Any], output_dir: str = "") -> Lesson:
+    """Carry out a recipe given as a dict, in `output_dir` or `runs/<its name>`; what is finished there is not done again.
+
+    Raises InputError for a bad recipe. A row that ends badly fails the verdict, not the run.
+    """
+    folder = (Path(output_dir) if output_dir else runs_folder() / str(recipe.get("name", "lesson"))).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "lesson.yaml"
+    write_text(file, yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True))
+    experiment = open_experiment(file, folder)
+    made = quantize(experiment)["models"]
+    for stage in (deploy, accuracy, latency, report):
+        stage(experiment)
+    models = {
+        key: Model.open(experiment.run.models / found["digest"]) for key, found in made.items() if found["digest"]
+    }
+    return Lesson(experiment, read_records(experiment.run.path), read_metrics(experiment.run.path), models)
+
+
+def conclude_lesson(lesson: Lesson, claims: Mapping[str, bool]) -> dict[str, Any]:
+    """Write the verdict to `<run folder>/notebooks/lesson.result.json`; raises VerdictFailed after writing a bad one.
+
+    `claims`: what the notebook says, one sentence each, and whether what it measured bears it out. It is bad when one is not
+    borne out, or when a stage has problems.
+    """
+    reasons = [f"not borne out: {claim}" for claim, holds in claims.items() if not holds]
+    reasons += [f"{stage}: {problem}" for stage in Stage for problem in problems(lesson.experiment, stage)]
+    path = lesson.experiment.run.path / "notebooks" / "lesson.result.json"
+    return write_verdict(
+        path, reasons=reasons, details={"recipe": lesson.experiment.recipe.name, "claims": list(claims)}
+    )
