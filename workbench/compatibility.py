@@ -42,7 +42,8 @@ def trainable_program(program: Any) -> Any:
     """Turn an inference program of the current scope into one that can be trained, and return it.
 
     paddleslim 2.6.0's `recover_inference_program` leaves the operators that feed inputs in place, and Paddle then refuses
-    any further feed, such as labels.
+    any further feed, such as labels. It also leaves batch normalizations at the stored statistics, where they were exported
+    with `use_global_stats` (as `paddle.nn.BatchNorm2D` is): nothing is normalized in training, which then soon diverges.
     """
     import paddle
     from paddleslim.common.recover_program import recover_inference_program
@@ -51,6 +52,8 @@ def trainable_program(program: Any) -> Any:
     block = recovered.global_block()
     for index in reversed([index for index, op in enumerate(block.ops) if op.type == "feed"]):
         block._remove_op(index)
+    for norm in [op for op in block.ops if op.type == "batch_norm"]:
+        norm._set_attr("use_global_stats", False)
     return recovered
 
 

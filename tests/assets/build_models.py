@@ -37,6 +37,19 @@ class Strange(nn.Layer):
         return paddle.lgamma(self.conv(image)).flatten(1)
 
 
+class TwoHeads(nn.Layer):
+    """A network of "image" with two outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = network(8)
+        self.head = nn.Linear(CLASSES, 2)
+
+    def forward(self, image: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:
+        scores = self.body(image)
+        return nn.functional.softmax(scores), self.head(scores)
+
+
 class Detector(nn.Layer):
     """Boxes as YOLO exports them: float32 [1, 400, 6] of "images", 640 pixels square."""
 
@@ -113,6 +126,8 @@ def main(folder: Path) -> None:
     save(network(64), folder / "wide" / "wide")
     save(nn.Sequential(nn.BatchNorm2D(3), nn.AdaptiveAvgPool2D(1), nn.Flatten()), folder / "plain" / "plain")
     save(tiny, folder / "photo" / "inference", size=224)
+    save(nn.Sequential(network(16), nn.ReLU(), nn.Linear(CLASSES, CLASSES)), folder / "deep" / "deep")
+    write(TwoHeads(), folder / "two_heads" / "two_heads", "image", [None, 3, SIZE, SIZE])
     save(Strange(), folder / "strange" / "strange")
     write(Detector(), folder / "detector" / "detector", "images", [1, 3, 640, 640])
     write(Segmenter(), folder / "segmenter" / "model", "x", [None, 3, None, None])

@@ -10,7 +10,7 @@ import numpy as np
 from workbench.compatibility import import_paddle, import_paddleslim_quant
 from workbench.errors import InputError, UnsupportedError
 from workbench.models.cleanup.program_graph import stored_variables
-from workbench.models.complexity import complexity, multiply_adds
+from workbench.models.complexity import multiply_adds
 from workbench.models.model import Model
 from workbench.quant.training.judge import judge_program
 from workbench.quant.training.options import Criterion, Pruning
@@ -28,7 +28,7 @@ Judge = Callable[[Any, list[str], list[Any]], float]
 
 
 def write_pruned(source: Model, pruning: Pruning, task: Task, folder: Path) -> Model:
-    """The source with fewer filters, written into `folder`; its facts tell FLOPs, parameters and the ratios."""
+    """The source with fewer filters, written into `folder`; its facts tell the share of the FLOPs that went, and the ratios."""
     pruned = Pruned(source, pruning)
     better = 1 if task.higher_is_better else -1
 
@@ -84,7 +84,7 @@ class Pruned:
                 str(prefix), [block.var(name) for name in self._feeds], [block.var(v.name) for v in self._fetches],
                 self.executor, program=program,
             )  # fmt: skip
-            return complexity(program) | {
+            return {
                 "pruned_flops": round(1 - self._count(program) / self._flops, 4),
                 "pruned_ratios": {name: round(ratio, 4) for name, ratio in ratios.items() if ratio},
             }

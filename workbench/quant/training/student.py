@@ -133,7 +133,10 @@ class Student:
         """Put the teacher's operators beside the student's, under other names, fed by the same inputs."""
         scope = self._paddle.static.Scope()
         with self._paddle.static.scope_guard(scope):
-            program, feeds, _ = self._paddle.static.load_inference_model(str(teacher.paddle_prefix), self._executor)
+            program, feeds, fetches = self._paddle.static.load_inference_model(
+                str(teacher.paddle_prefix), self._executor
+            )
+        self._teacher_outputs = [TEACHER + v.name for v in fetches]
         if list(feeds) != list(self._feeds):
             raise InputError(
                 f"teacher: its inputs are {', '.join(feeds)}, the model's are {', '.join(self._feeds)}; both must have the same"
@@ -158,9 +161,19 @@ class Student:
 
     def _distance(self, distill: Distillation) -> Any:
         """The mean over all compared tensors of the distance between the student's and the teacher's."""
-        nodes = distill.nodes or tuple(dict.fromkeys(map(self._before_softmax, self._outputs.values())))
-        pairs = [(self._variable(name, key="distill.nodes"), self._variable(TEACHER + name, key="teacher")) for name in nodes]  # fmt: skip
+        names = [(name, TEACHER + name) for name in distill.nodes] or self._paired_outputs()
+        pairs = [(self._variable(mine, key="distill.nodes"), self._variable(its, key="teacher")) for mine, its in names]
         return self._paddle.add_n([self._loss_of(distill, *pair) for pair in pairs]) / len(pairs)
+
+    def _paired_outputs(self) -> list[tuple[str, str]]:
+        """The network's outputs and the teacher's, in order: their names need not be alike."""
+        mine, its = list(self._outputs.values()), self._teacher_outputs
+        if len(mine) != len(its):
+            raise InputError(
+                f"teacher: it has {len(its)} outputs, the model has {len(mine)}; name the tensors to compare in distill.nodes"
+            )
+        before = map(self._before_softmax, mine), map(self._before_softmax, its)
+        return list(dict.fromkeys(zip(*before, strict=True)))
 
     def _loss_of(self, distill: Distillation, student: Any, teacher: Any) -> Any:
         functional = self._paddle.nn.functional
