@@ -13,6 +13,7 @@ from workbench.tasks.loader import task_spec
 FIRST_CONV = "conv2d_0.w_0"
 TRAIN = {"iterations": 12, "batch_size": 8, "learning_rate": 0.01, "optimizer": "momentum"}
 METHODS = ("qat", "pact", "distill", "distill_only", "prune", "distill_prune", "prune_qat")
+WIDE_FILTERS = {"conv2d_3.w_0": 64, "conv2d_5.w_0": 128}
 INTEGER = {"qat", "pact", "distill", "prune_qat"}
 
 
@@ -61,6 +62,7 @@ def finished(imported, trainable, tiny_task_file, folder, run_native, tmp_path_f
         "skip": case("qat", quantize={"skip_tensors": [FIRST_CONV]}),
         "early": case("qat", train={"evaluate_iterations": 3, "target_metric": 1.0}),
         "sensitive": case("prune", prune={"flops": 0.4, "sensitivity": True}),
+        "wide": case("prune", model=imported["wide"], prune={"flops": 0.4}, train={"iterations": 1}),
         "fpgm": case("prune", prune={"criterion": "fpgm", "flops": 0.4}),
         "ratios": case("prune", prune={"ratios": {"conv2d_2.w_0": 0.5}}),
         "stopped": case("qat", train={"checkpoint_iterations": 5}, fault={"kind": "raise", "after": 8 + 7 * 8}),
@@ -187,6 +189,15 @@ def test_pruned_model_has_fewer_flops_and_its_ratios_when_done(finished, folder,
         assert facts["params_m"] < before["params_m"]
         assert made(finished, folder, name).size_mb < imported["tiny"].size_mb
     assert made(finished, folder, "ratios").manifest.facts["pruned_ratios"] == {"conv2d_2.w_0": 0.5}
+
+
+def test_filters_left_are_a_multiple_of_eight_when_the_goal_allows(finished, folder):
+    facts = made(finished, folder, "wide").manifest.facts
+    assert facts["pruned_flops"] == pytest.approx(0.4, abs=0.02)
+    assert facts["pruned_ratios"].keys() <= WIDE_FILTERS.keys()
+    left = [width * (1 - facts["pruned_ratios"].get(name, 0.0)) for name, width in WIDE_FILTERS.items()]
+    assert all(round(number, 1) % 8 == 0 for number in left)
+    assert sum(left) < sum(WIDE_FILTERS.values())
 
 
 def test_layer_stays_in_float_when_its_tensor_is_skipped(finished, folder):
