@@ -1,6 +1,7 @@
 """Training of a tiny network by every method: what comes out, what is refused, and that the float model stays as it was."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ FIRST_CONV = "conv2d_0.w_0"
 TRAIN = {"iterations": 12, "batch_size": 8, "learning_rate": 0.01, "optimizer": "momentum"}
 METHODS = ("qat", "pact", "distill", "distill_only", "prune", "distill_prune", "prune_qat")
 WIDE_FILTERS = {"conv2d_3.w_0": 64, "conv2d_5.w_0": 128}
+WITHOUT_GPU = pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="this machine has a GPU")
 INTEGER = {"qat", "pact", "distill", "prune_qat"}
 
 
@@ -67,6 +69,7 @@ def finished(imported, trainable, tiny_task_file, folder, run_native, tmp_path_f
         "ratios": case("prune", prune={"ratios": {"conv2d_2.w_0": 0.5}}),
         "stopped": case("qat", train={"checkpoint_iterations": 5}, fault={"kind": "raise", "after": 8 + 7 * 8}),
         "wild": case("qat", train={"learning_rate": 1e30, "schedule": "constant"}),
+        "no_gpu": case("qat", train={"device": "gpu"}),
         "no_labels": case("qat", task={"labelled": False}),
         "no_training": case("qat", task={"training_images": 0}),
         "no_search": case("qat", train={"evaluate_iterations": 3}, task={"search_images": 0}),
@@ -221,6 +224,7 @@ def test_calibration_samples_teach_when_there_are_no_others(finished, folder):
     ("name", "error", "said"),
     [
         ("wild", "FloatingPointError", "lower train.learning_rate, now 1e+30"),
+        pytest.param("no_gpu", "InputError", "train.device = gpu: Paddle sees no GPU", marks=WITHOUT_GPU),
         ("no_labels", "InputError", "it has no `labels` and `loss`"),
         ("no_training", "InputError", "its training set is empty"),
         ("no_search", "InputError", "the task's search set is empty"),

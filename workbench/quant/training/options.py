@@ -36,6 +36,13 @@ class Schedule(StrEnum):
     PIECEWISE = "piecewise"
 
 
+class TrainingDevice(StrEnum):
+    """Where the training runs."""
+
+    CPU = "cpu"
+    GPU = "gpu"
+
+
 class Loss(StrEnum):
     """How far a student's tensor is from its teacher's."""
 
@@ -74,6 +81,7 @@ class Training(Block):
     optimizer: Optimizer = Field(Optimizer.ADAM, description="the optimizer")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of optimizer momentum")
     weight_decay: float = Field(0.0, ge=0, description="L2 penalty on the weights")
+    device: TrainingDevice = Field(TrainingDevice.CPU, description="where the training itself runs")
     seed: int = Field(0, ge=0, description="order and augmentation of the samples follow from it")
     checkpoint_iterations: int = Field(50, ge=1, description="iterations between checkpoints")
     evaluate_iterations: int | None = Field(

@@ -20,7 +20,15 @@ from workbench.errors import InputError
 from workbench.models.cleanup.program_graph import stored_variables
 from workbench.models.model import Model
 from workbench.quant.program import SKIPPED
-from workbench.quant.training.options import Distillation, FakeQuantization, Loss, Optimizer, Plan, Training
+from workbench.quant.training.options import (
+    Distillation,
+    FakeQuantization,
+    Loss,
+    Optimizer,
+    Plan,
+    Training,
+    TrainingDevice,
+)
 
 TEACHER = "teacher_"
 OWN = "training_"
@@ -50,13 +58,13 @@ class Student:
     def __init__(self, source: Model, plan: Plan, lessons: Lessons, *, rate: Callable[[int], float]) -> None:
         """Make the program; `rate` gives the learning rate of an iteration.
 
-        Raises InputError for tensors that the network does not have.
+        Raises InputError for tensors that the network does not have, and for a GPU that Paddle does not see.
         """
         self._paddle = import_paddle()
         import_paddleslim_quant()
         self._paddle.enable_static()
         self._paddle.seed(plan.train.seed)
-        self._executor = self._paddle.static.Executor(self._paddle.CPUPlace())
+        self._executor = self._paddle.static.Executor(_place(self._paddle, plan.train.device))
         self._scope = self._paddle.static.Scope()
         startup = self._paddle.static.Program()
         # New variables are named alike in every process, and apart from the network's own, which Paddle named likewise.
@@ -92,7 +100,7 @@ class Student:
         """Go back to what `state` returned."""
         own_names = {kept: name for name, kept in self._kept_as.items()}
         for name, value in state.items():
-            self._scope.var(own_names.get(name, name)).get_tensor().set(value, self._paddle.CPUPlace())
+            self._scope.var(own_names.get(name, name)).get_tensor().set(value, self._executor.place)
 
     def weights(self) -> Arrays:
         """The network's own stored tensors, as they are now."""
@@ -250,3 +258,14 @@ class Student:
         variable = self._scope.find_var(name)
         tensor = variable.get_tensor() if variable is not None else None
         return np.array(tensor) if tensor is not None and tensor._is_initialized() else None
+
+
+def _place(paddle: Any, device: TrainingDevice) -> Any:
+    if device is TrainingDevice.CPU:
+        return paddle.CPUPlace()
+    if not paddle.is_compiled_with_cuda() or not paddle.device.cuda.device_count():
+        raise InputError(
+            "train.device = gpu: Paddle sees no GPU; install paddlepaddle-gpu where there is one, or leave the key out"
+        )
+    paddle.set_flags({"FLAGS_cudnn_deterministic": True})
+    return paddle.CUDAPlace(0)
