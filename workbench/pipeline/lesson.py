@@ -40,7 +40,8 @@ class Lesson:
 
     def calibration(self, model: str) -> Calibration:
         """What calibration kept of every activation for a model that method `static` made."""
-        return Calibration.load(Path(self.experiment.load(Stage.QUANTIZE)["models"][model]["kept"]))
+        kept = self.experiment.load(Stage.QUANTIZE)["models"][model]["kept"]
+        return Calibration.load(self.folder / kept)
 
     def weights(self, model: str = FLOAT_MODEL) -> dict[str, NDArray[Any]]:
         """What a Paddle model stores, by variable name; read in a worker. Raises WorkbenchError when that fails."""
