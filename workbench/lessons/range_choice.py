@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from workbench.lessons.pictures import curve, show_bars, show_charts
 from workbench.records import Record
 from workbench.report.bars import GREY, Bar, Panel
-from workbench.report.labels import number
+from workbench.report.labels import number, place
 from workbench.report.series import MARKERS, STYLES, Chart, Series
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Values = NDArray[np.float64]
 BINS = 128  # of the drawn histogram
+SHOWN_BELOW_DB = 15  # below the smallest sum of the errors
 COLOURS = (*(colour for colour, _ in STYLES), "black")
 
 
@@ -26,11 +27,11 @@ def show_thresholds(x: Values, share: Values, thresholds: Mapping[str, float], *
     joined = share.reshape(BINS, -1).sum(axis=1)
     seen_bins = joined > 0
     heights = np.log10(joined[seen_bins])
-    histogram = Series("|x|", x.reshape(BINS, -1).mean(axis=1)[seen_bins], heights, style=(GREY, ""))
+    histogram = Series("|x|", x.reshape(BINS, -1).mean(axis=1)[seen_bins].tolist(), heights.tolist(), style=(GREY, ""))
     ends = [float(heights.min()), float(heights.max())]
     lines = [
-        Series(name, [threshold, threshold], ends, style=_style(place))
-        for place, (name, threshold) in enumerate(thresholds.items())
+        Series(name, [threshold, threshold], ends, style=_style(index))
+        for index, (name, threshold) in enumerate(thresholds.items())
     ]
     said = [f"{name} at {number(t, digits=3)} cuts {share[x > t].sum():.3%}" for name, t in thresholds.items()]
     chart = Chart(
@@ -52,15 +53,16 @@ def show_errors(candidates: Values, clipping: Values, rounding: Values, signal: 
         name: 10 * np.log10(np.maximum(error, 1e-12) / signal)
         for name, error in (("clipping", clipping), ("rounding", rounding), ("both", total))
     }
-    cut = clipping > 0
+    # Where next to nothing is clipped its logarithm would fill the plot.
+    cut = decibel["clipping"] > decibel["both"].min() - SHOWN_BELOW_DB
     lines = [
         curve("clipping", candidates[cut], decibel["clipping"][cut], style=0),
         curve("rounding", candidates, decibel["rounding"], style=1),
-        Series("both", candidates, decibel["both"], chosen=int(total.argmin()), style=("black", "")),
+        Series("both", candidates.tolist(), decibel["both"].tolist(), chosen=int(total.argmin()), style=("black", "")),
     ]
     points = [
-        Series(name, [t], [float(np.interp(t, candidates, decibel["both"]))], joined=False, style=_style(place))
-        for place, (name, t) in enumerate(thresholds.items())
+        Series(name, [t], [float(np.interp(t, candidates, decibel["both"]))], joined=False, style=_style(index))
+        for index, (name, t) in enumerate(thresholds.items())
     ]
     best = int(total.argmin())
     chart = Chart("threshold (no unit)", "error in dB of the signal", [*lines, *points], counted=False)
@@ -75,10 +77,11 @@ def show_outcomes(records: Sequence[Record], *, folder: Path) -> "HTML":
     """What each algorithm makes of the network: SQNR of its outputs, and points of the metric lost with their interval."""
     rows = [row for row in records if row.sqnr_db is not None and row.metric_drop is not None]
     noise = [
-        Bar("", row.variant, row.precision, row.sqnr_db or 0.0, number(row.sqnr_db or 0.0, digits=3)) for row in rows
+        Bar(place(row, shown=()), row.variant, row.precision, row.sqnr_db or 0.0, number(row.sqnr_db or 0.0, digits=3))
+        for row in rows
     ]
     lost = [
-        Bar("", row.variant, row.precision, row.metric_drop or 0.0, number(row.metric_drop or 0.0, digits=3), row.drop_low, row.drop_high)
+        Bar(place(row, shown=()), row.variant, row.precision, row.metric_drop or 0.0, number(row.metric_drop or 0.0, digits=3), row.drop_low, row.drop_high)
         for row in rows
     ]  # fmt: skip
     said = "; ".join(f"{row.variant} {row.sqnr_db:.1f} dB and {row.metric_drop:.3g} points" for row in rows)
@@ -91,5 +94,5 @@ def show_outcomes(records: Sequence[Record], *, folder: Path) -> "HTML":
     )  # fmt: skip
 
 
-def _style(place: int) -> tuple[str, str]:
-    return COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
+def _style(index: int) -> tuple[str, str]:
+    return COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
