@@ -19,13 +19,14 @@ LESSONS = [
 ]
 
 
+@pytest.mark.timeout(1200)  # two files of tests at once, on 2 cores
 @pytest.mark.parametrize(("name", "plots", "parameters"), LESSONS, ids=[name for name, *_ in LESSONS])
 def test_lesson_shows_what_it_claims_when_papermill_runs_it_alone(name, plots, parameters, tmp_path):
     folder, executed = tmp_path / "run", tmp_path / "executed.ipynb"
     command = [sys.executable, "-m", "papermill", NOTEBOOKS / f"{name}.ipynb", executed, "--no-progress-bar"]
     finished = subprocess.run(
         [*command, "-k", "python3", "-p", "output_dir", str(folder), "-y", yaml.safe_dump(parameters)],
-        capture_output=True, text=True, timeout=600, check=False,
+        capture_output=True, text=True, timeout=1150, check=False,
         env=os.environ | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"},
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr[-2000:]

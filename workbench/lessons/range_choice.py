@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.lessons.pictures import curve, show_bars, show_charts
+from workbench.lessons.pictures import show_bars, show_charts
 from workbench.records import Record
 from workbench.report.bars import GREY, Bar, Panel
 from workbench.report.labels import number, place
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Values = NDArray[np.float64]
 BINS = 128  # of the drawn histogram
+LIGHT_GREY = "#AAAAAA"
 SHOWN_BELOW_DB = 15  # below the smallest sum of the errors
 COLOURS = (*(colour for colour, _ in STYLES), "black")
 
@@ -39,7 +40,7 @@ def show_thresholds(x: Values, share: Values, thresholds: Mapping[str, float], *
     )
     return show_charts(
         [chart], name="thresholds", title="Where each algorithm cuts the values of one activation", folder=folder,
-        seen=f"Half of the values are 0 and the largest are rare. Of all values, {'; '.join(said)}.",
+        seen=f"{share[0]:.0%} of the values lie in the first of {len(share)} bins, and the largest are rare. Of all values, {'; '.join(said)}.",
     )  # fmt: skip
 
 
@@ -56,8 +57,8 @@ def show_errors(candidates: Values, clipping: Values, rounding: Values, signal: 
     # Where next to nothing is clipped its logarithm would fill the plot.
     cut = decibel["clipping"] > decibel["both"].min() - SHOWN_BELOW_DB
     lines = [
-        curve("clipping", candidates[cut], decibel["clipping"][cut], style=0),
-        curve("rounding", candidates, decibel["rounding"], style=1),
+        Series("clipping", candidates[cut].tolist(), decibel["clipping"][cut].tolist(), style=(GREY, "")),
+        Series("rounding", candidates.tolist(), decibel["rounding"].tolist(), style=(LIGHT_GREY, "")),
         Series("both", candidates.tolist(), decibel["both"].tolist(), chosen=int(total.argmin()), style=("black", "")),
     ]
     points = [
@@ -85,12 +86,14 @@ def show_outcomes(records: Sequence[Record], *, folder: Path) -> "HTML":
         for row in rows
     ]  # fmt: skip
     said = "; ".join(f"{row.variant} {row.sqnr_db:.1f} dB and {row.metric_drop:.3g} points" for row in rows)
+    worst = max(rows, key=lambda row: row.metric_drop or 0.0).variant
     panels = [
         Panel("", "SQNR of the outputs in dB, against FP32's", noise),
         Panel("", f"points of {rows[0].metric_name} lost against FP32, with the paired bootstrap interval", lost),
     ]
     return show_bars(
-        panels, name="outcomes", title="What each choice of ranges makes of the whole network", seen=f"{said}.", folder=folder
+        panels, name="outcomes", title="What each choice of ranges makes of the whole network", folder=folder,
+        seen=f"Most is lost with {worst}. {said}.",
     )  # fmt: skip
 
 
