@@ -40,7 +40,7 @@ def show_thresholds(x: Values, share: Values, thresholds: Mapping[str, float], *
     )
     return show_charts(
         [chart], name="thresholds", title="Where each algorithm cuts the values of one activation", folder=folder,
-        seen=f"{share[0]:.0%} of the values lie in the first of {len(share)} bins, and the largest are rare. Of all values, {'; '.join(said)}.",
+        seen=f"{share[0]:.0%} of the values lie in the first of {len(share)} bins. Of all values, {'; '.join(said)}.",
     )  # fmt: skip
 
 
