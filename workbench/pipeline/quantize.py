@@ -116,4 +116,8 @@ def _quantize(experiment: Experiment, source: Model, entry: Quantization, task: 
         model = Model.open(experiment.run.models / value["digest"], verify=True)
         if entry.accuracy is not None:
             value |= keep_within_target(Base(experiment, entry, task, source, model, kept))
-    return {"status": record["status"], "reason": record["reason"]} | value
+    return {
+        "status": record["status"],
+        "reason": record["reason"],
+        "kept": str(kept.relative_to(experiment.run.path)),
+    } | value
