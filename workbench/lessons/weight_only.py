@@ -9,6 +9,7 @@ from workbench.machine import this_machine
 from workbench.records import Record
 from workbench.report.bars import Bar, Panel
 from workbench.report.labels import number, place, row_label
+from workbench.report.plots import counted
 from workbench.report.prose import plot_caption
 from workbench.report.series import Chart, Series
 
@@ -55,7 +56,7 @@ def show_speedups(records: Sequence[Record], *, folder: Path) -> "HTML":
     return show_bars(
         [Panel("", "speed-up against FP32 (1: as fast), runtime, median of block ratios with its bootstrap interval", bars, 1.0)],
         name="speedups", title="Speed-up against FP32 on the same backend", folder=folder,
-        seen=f"{said}. Share of the products computed in integers: {shares}. {plot_caption([this_machine().as_dict()])}",
+        seen=f"{said}. Share of the products computed in integers: {shares}. {counted('repeats', rows, [])}{plot_caption([this_machine().as_dict()])}",
     )  # fmt: skip
 
 
