@@ -20,12 +20,13 @@ def losses_of(model: Model) -> list[float]:
 
 
 def show_losses(losses: Mapping[str, Sequence[float]], *, window: int, axis: str, seen: str, folder: Path) -> "HTML":
-    """The losses by name as points, and their running means over `window` iterations as lines; `axis` says which loss."""
+    """The losses by name as points, and their running means over up to `window` iterations as lines; `axis` says which loss."""
     series = []
     for place, (name, values) in enumerate(losses.items()):
+        size = min(window, len(values))
         points = Series(name, range(1, len(values) + 1), values, joined=False, style=(STYLES[place][0], "."))
-        means = np.convolve(values, np.ones(window) / window, mode="valid")
-        line = curve(f"{name}, mean of {window}", range(window, len(values) + 1), means, style=place)
+        means = np.convolve(values, np.ones(size) / size, mode="valid")
+        line = curve(f"{name}, mean of {size}", range(size, len(values) + 1), means, style=place)
         series += [points, line]
     chart = Chart("training iteration", axis, series)
     return show_charts([chart], name="losses", title="The loss, iteration by iteration", seen=seen, folder=folder)

@@ -36,7 +36,10 @@ def show_staircase(x: Values, rounded: Values, slope: Values, pretended: Values,
 
 def show_clip_gradient(x: Values, clipped: Values, gradient: Values, *, folder: Path) -> "HTML":
     """The clipped values, and their gradient with respect to the clip, over x."""
-    lines = [curve("x, clipped", x, clipped, style=0), curve("its gradient with respect to α", x, gradient, style=5)]
+    lines = [
+        curve("x, clipped", x, clipped, style=0),
+        curve("its gradient with respect to alpha", x, gradient, style=5),
+    ]
     return show_charts(
         [Chart("x (no unit)", "value, gradient", lines, counted=False)], name="clip_gradient",
         title="Which values move the clip", folder=folder,
