@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def show_softened(probabilities: Mapping[float, NDArray], entropies: Mapping[float, float], *, folder: Path) -> "HTML":  # type: ignore[type-arg]
     """The probabilities of the classes, float [classes], by temperature."""
-    series = [Series(f"T = {t:g}", range(len(p)), [*map(float, p)]) for t, p in probabilities.items()]
+    series = [Series(f"T = {t:g}", range(len(p)), [*map(float, p)], joined=False) for t, p in probabilities.items()]
     told = ", ".join(f"{entropy:.2f} bits at T = {t:g}" for t, entropy in entropies.items())
     return show_charts(
         [Chart("class", "probability", series)], name="softened", title="What a teacher says beyond its answer", folder=folder,
