@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from workbench.compress.reading import Reading
-from workbench.lessons.pictures import curve, show_bars, show_charts
+from workbench.lessons.pictures import curve, measured_here, show_bars, show_charts
 from workbench.records import Record
 from workbench.report.bars import Bar, Panel
 from workbench.report.labels import number, place, row_label
@@ -44,7 +44,7 @@ def show_noise(records: list[Record], *, seen: str, folder: Path) -> "HTML":
         for r in rows
     ]
     title = "How near each model's outputs are to FP32's"
-    return show_bars([Panel("", axis, bars)], name="noise", title=title, seen=seen, folder=folder)
+    return show_bars([Panel("", axis, bars)], name="noise", title=title, seen=measured_here(seen), folder=folder)
 
 
 def account_table(reading: Reading) -> pd.DataFrame:

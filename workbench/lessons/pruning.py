@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.lessons.pictures import curve, show_bars, show_charts
+from workbench.lessons.pictures import curve, measured_here, show_bars, show_charts
 from workbench.records import Record
 from workbench.report.bars import Bar, Panel
 from workbench.report.labels import number, place, row_label
+from workbench.report.plots import counted
 from workbench.report.series import MARKERS, STYLES, Chart, Series
 
 if TYPE_CHECKING:
@@ -52,32 +53,57 @@ def show_shares(measured: Mapping[str, tuple[float, float]], *, seen: str, folde
 
 
 def show_costs(rows: Mapping[str, Record], base: Record, *, seen: str, folder: Path) -> "HTML":
-    """GFLOPs, parameters and latency (p50) of float models by name, in percent of the unpruned one's."""
-    columns = {"GFLOPs": "gflops", "parameters": "params_m", "latency (p50)": "latency_p50_ms"}
-    bars = []
-    for name, row in rows.items():
-        for label, column in columns.items():
-            share = 100 * getattr(row, column) / getattr(base, column)
-            bars.append(Bar(name, label, row.precision, share, f"{number(share, digits=3)} %"))
-    axis = f"percent of the unpruned network's, on {place(base, shown=())}"
+    """GFLOPs, parameters and latency of float models by name, in percent of the unpruned one's."""
+    bars = [bar for name, row in rows.items() for bar in _costs(name, row, base)]
+    axis = f"percent of the unpruned network's, {place(base, shown=())}; latency with its interval"
     return show_bars(
-        [Panel("", axis, bars, reference=100.0)], name="costs", title="What pruning saves, and what not", seen=seen, folder=folder
+        [Panel("", axis, bars, reference=100.0)], name="costs", title="What pruning saves, and what not",
+        seen=_timed(seen, [*rows.values()]), folder=folder,
     )  # fmt: skip
 
 
 def show_joint(records: Sequence[Record], *, seen: str, folder: Path) -> "HTML":
-    """Points lost over size and over latency, one point a model; the untouched one circled."""
+    """Points lost over size and over latency, in percent of the untouched network's; that one is circled."""
+    base = next(row for row in records if row.is_baseline)
+    sizes = [100 * (row.model_size_mb or 0.0) / (base.model_size_mb or 1.0) for row in records]
+    latencies = [_latency(row) for row in records]
     charts = [
-        Chart(axis, f"points of {records[0].metric_name} lost", [_point(i, row, column) for i, row in enumerate(records)], counted=False)
-        for axis, column in (("size in MB", "model_size_mb"), ("latency in ms: p50", "latency_p50_ms"))
+        Chart(axis, f"points of {base.metric_name} lost", _points(records, values), counted=False)
+        for axis, values in (("size in percent of FP32's", sizes), ("latency in percent of FP32's", latencies))
+    ]
+    title = "Size, latency and points lost"
+    return show_charts(charts, name="joint", title=title, seen=_timed(seen, records), folder=folder)
+
+
+def _costs(name: str, row: Record, base: Record) -> list[Bar]:
+    shares = {
+        label: 100 * getattr(row, column) / getattr(base, column)
+        for label, column in {"GFLOPs": "gflops", "parameters": "params_m"}.items()
+    }
+    bars = [Bar(name, label, row.precision, share, _percent(share)) for label, share in shares.items()]
+    low, high = (100 / end if end else None for end in (row.speedup_high, row.speedup_low))
+    return [*bars, Bar(name, "latency", row.precision, _latency(row), _percent(_latency(row)), low, high)]
+
+
+def _latency(row: Record) -> float:
+    """In percent of FP32's, by the ratio of neighbouring blocks, in which a machine that drifts cancels out."""
+    return 100 / (row.speedup_vs_fp32 or 1.0)
+
+
+def _percent(share: float) -> str:
+    return f"{number(share, digits=3)} %"
+
+
+def _timed(seen: str, rows: Sequence[Record]) -> str:
+    return measured_here(f"{seen} {counted('repeats', rows, ()).removesuffix('; ')}.")
+
+
+def _points(records: Sequence[Record], values: Sequence[float]) -> list[Series]:
+    return [
+        Series(
+            row_label(row), [value], [row.metric_drop or 0.0], chosen=0 if row.is_baseline else None, joined=False,
+            whiskers=[] if row.drop_low is None or row.drop_high is None else [(row.drop_low, row.drop_high)],
+            style=(STYLES[index][0], MARKERS[index]),
+        )
+        for index, (row, value) in enumerate(zip(records, values, strict=True))
     ]  # fmt: skip
-    return show_charts(charts, name="joint", title="Size, latency and points lost", seen=seen, folder=folder)
-
-
-def _point(index: int, row: Record, column: str) -> Series:
-    style = (STYLES[index % len(STYLES)][0], MARKERS[index])
-    at, drop = [float(getattr(row, column))], [row.metric_drop or 0.0]
-    whiskers = () if row.drop_low is None or row.drop_high is None else ((row.drop_low, row.drop_high),)
-    return Series(
-        row_label(row), at, drop, chosen=0 if row.is_baseline else None, joined=False, whiskers=whiskers, style=style
-    )
