@@ -29,8 +29,8 @@ def show_staircase(x: Values, rounded: Values, slope: Values, pretended: Values,
     )  # fmt: skip
     return show_charts(
         [values, slopes], name="staircase", title="A staircase, and the slope that training pretends it has", folder=folder,
-        seen=f"The true slope is 0 at {np.sum(slope == 0)} of {len(x)} places, all but the jumps, so nothing could be learned from it; "
-        "the pretended one is 1 inside the range and 0 outside.",
+        seen=f"The true slope is 0 at {np.sum(slope == 0)} of {len(x)} places between the jumps: nothing could be learned from it. "
+        "The pretended one is 1 inside the range and 0 outside.",
     )  # fmt: skip
 
 
