@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.lessons.pictures import show_bars
+from workbench.lessons.pictures import measured_here, show_bars
 from workbench.records import Record
 from workbench.report.bars import Bar, Panel
 from workbench.report.labels import number, place, row_label
@@ -18,7 +18,11 @@ def show_drops(records: Sequence[Record], *, title: str, seen: str, folder: Path
     rows = [row for row in records if not row.is_baseline and row.metric_drop is not None]
     axis = f"points of {rows[0].metric_name} lost against FP32, with the paired bootstrap interval"
     return show_bars(
-        [Panel("", axis, [_bar(row) for row in rows])], name="drops", title=title, seen=seen, folder=folder
+        [Panel("", axis, [_bar(row) for row in rows])],
+        name="drops",
+        title=title,
+        seen=measured_here(seen),
+        folder=folder,
     )
 
 

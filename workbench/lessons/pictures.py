@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.files import write_bytes
+from workbench.machine import this_machine
 from workbench.report.bars import Panel, render
 from workbench.report.embed import show_figures
+from workbench.report.prose import plot_caption
 from workbench.report.series import STYLES, Chart, Series, render_charts
 
 if TYPE_CHECKING:
@@ -21,6 +23,11 @@ def show_charts(charts: Sequence[Chart], *, name: str, title: str, seen: str, fo
 def show_bars(panels: Sequence[Panel], *, name: str, title: str, seen: str, folder: Path) -> "HTML":
     """The same for bars."""
     return _show(render(panels, title=title, caption=seen), name, title, seen, folder)
+
+
+def measured_here(seen: str) -> str:
+    """What is seen, and the machine that it was measured on."""
+    return f"{seen} {plot_caption([this_machine().as_dict()])}"
 
 
 def curve(name: str, x: Iterable[float], y: Iterable[float], *, style: int) -> Series:

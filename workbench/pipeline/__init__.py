@@ -5,7 +5,7 @@ from workbench.pipeline.choice import conclude_choice, finished_run
 from workbench.pipeline.deploy import deploy
 from workbench.pipeline.doctor import doctor
 from workbench.pipeline.latency import latency
-from workbench.pipeline.lesson import Lesson, conclude_lesson, run_lesson
+from workbench.pipeline.lesson import Lesson, conclude_lesson, lesson_folder, run_lesson
 from workbench.pipeline.quantize import quantize
 from workbench.pipeline.report import report
 from workbench.pipeline.sensitivity import conclude_sensitivity, sensitivity
@@ -26,6 +26,7 @@ __all__ = [
     "doctor",
     "finished_run",
     "latency",
+    "lesson_folder",
     "open_experiment",
     "quantize",
     "report",

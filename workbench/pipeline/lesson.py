@@ -60,12 +60,17 @@ class Lesson:
             return {name: stored[name] for name in stored.files}
 
 
+def lesson_folder(name: str, output_dir: str = "") -> Path:
+    """Where a lesson of this name puts its results: `output_dir`, or `runs/<name>`."""
+    return (Path(output_dir) if output_dir else runs_folder() / name).resolve()
+
+
 def run_lesson(recipe: dict[str, Any], output_dir: str = "") -> Lesson:
     """Carry out a recipe given as a dict, in `output_dir` or `runs/<its name>`; what is finished there is not done again.
 
     Raises InputError for a bad recipe. A row that ends badly fails the verdict, not the run.
     """
-    folder = (Path(output_dir) if output_dir else runs_folder() / str(recipe.get("name", "lesson"))).resolve()
+    folder = lesson_folder(str(recipe.get("name", "lesson")), output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "lesson.yaml"
     write_text(file, yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True))

@@ -15,6 +15,7 @@ from workbench.quant.training.student import Student
 from workbench.worker import Channel
 
 SHOWN = 10  # losses in the mean that the progress bar shows
+POINTS = 1000  # of the loss curve that a manifest holds, at most
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,16 @@ class Trained:
     resumed_from: int
 
     def facts(self) -> dict[str, Any]:
-        """As a manifest holds it."""
+        """As a manifest holds it; each of `losses` is a mean over `iterations_per_loss`, one where the training is short."""
+        step = math.ceil(len(self.losses) / POINTS)
+        blocks = (self.losses[first : first + step] for first in range(0, len(self.losses), step))
         return {
             "iterations": self.iterations,
             "resumed_from": self.resumed_from,
             "first_loss": self.losses[0],
             "last_loss": self.losses[-1],
+            "losses": [float(f"{sum(block) / len(block):.6g}") for block in blocks],
+            "iterations_per_loss": step,
             "metric": self.metric,
         }
 
