@@ -1,6 +1,6 @@
 """Trains the small CNN of this example from nothing and exports it for inference: `python train.py --data FILE`.
 
-The teacher of method `distill_only` is the same network, wider: `python train.py --data FILE --width 48 --out trained/teacher`.
+The teacher of method `distill_only` is the same network, wider: `python train.py --data FILE --width 32 --out trained/teacher`.
 """
 
 import argparse
@@ -180,8 +180,8 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="npz file with the photographs (see task.py)")
     parser.add_argument("--out", type=Path, default=HERE / "trained/model", help="folder of the exported model")
-    parser.add_argument("--width", type=at_least_one, default=32, help="channels of the first stage")
-    parser.add_argument("--epochs", type=at_least_one, default=16)
+    parser.add_argument("--width", type=at_least_one, default=24, help="channels of the first stage")
+    parser.add_argument("--epochs", type=at_least_one, default=12, help="passes over the images")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=at_least_one, default=1, help="another number rounds in another order")
     parser.add_argument("--search-images", type=at_least_one, default=SEARCH_IMAGES, help="training images held out")
