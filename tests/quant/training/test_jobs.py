@@ -63,6 +63,8 @@ def finished(imported, tiny_task_file, folder, run_native, tmp_path_factory, tin
         "no_weight": case("prune", prune={"ratios": {"linear_0.w_0": 0.5}}),
         "no_teacher": case("distill", distill={"teacher": "no/such/model"}),
         "other_inputs": case("distill", distill={"teacher": str(tiny_models / "segmenter")}),
+        "residual": case("distill", model="residual"),
+        "residual_qat": case("qat", model="residual", distill={}),
         "plain": case("prune", model="plain", task={"labelled": True}),
     }
     before = contents(imported["tiny"])
@@ -125,6 +127,13 @@ def test_teacher_changes_what_is_learned_when_there_is_one_too(finished, folder)
 def test_student_learns_where_to_clip_when_a_teacher_reads_the_same_inputs(finished, folder):
     assert made(finished, folder, "clipped").manifest.options["quantize"]["pact"] is True
     assert told(folder, "clipped")["last_loss"] != told(folder, "distill")["last_loss"]
+
+
+def test_training_writes_into_no_tensor_of_the_network_when_that_has_a_sum(finished, folder):
+    for name, method in (("residual", "distill"), ("residual_qat", "qat")):
+        assert made(finished, folder, name).manifest.method == method
+    # A student that is its teacher but for the rounding.
+    assert told(folder, "residual")["first_loss"] < 0.01
 
 
 def test_pruned_model_has_fewer_flops_and_its_ratios_when_done(finished, folder, imported):
