@@ -50,6 +50,25 @@ class TwoHeads(nn.Layer):
         return nn.functional.softmax(scores), self.head(scores)
 
 
+class Sum(nn.Layer):
+    """What it reads and a convolution of that, added in Python: Paddle calls the result tmp_0, the next tmp_1."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2D(width, width, 3, padding=1), nn.ReLU())
+
+    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+        return x + self.layers(x)
+
+
+def residual_network(width: int) -> nn.Layer:
+    """Two sums, each read by a pool whose gradient needs it."""
+    return nn.Sequential(
+        nn.Conv2D(3, width, 3, padding=1), nn.ReLU(), Sum(width), nn.MaxPool2D(2), Sum(width), nn.MaxPool2D(2),
+        nn.AdaptiveAvgPool2D(1), nn.Flatten(), nn.Linear(width, CLASSES),
+    )  # fmt: skip
+
+
 class Detector(nn.Layer):
     """Boxes as YOLO exports them: float32 [1, 400, 6] of "images", 640 pixels square."""
 
@@ -124,6 +143,7 @@ def main(folder: Path) -> None:
     save(tiny, folder / "tiny" / "tiny")
     save(tiny, folder / "fixed" / "fixed", batch=1)
     save(network(64), folder / "wide" / "wide")
+    save(residual_network(8), folder / "residual" / "residual")
     save(nn.Sequential(nn.BatchNorm2D(3), nn.AdaptiveAvgPool2D(1), nn.Flatten()), folder / "plain" / "plain")
     save(tiny, folder / "photo" / "inference", size=224)
     save(nn.Sequential(network(16), nn.ReLU(), nn.Linear(CLASSES, CLASSES)), folder / "deep" / "deep")

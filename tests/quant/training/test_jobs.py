@@ -82,6 +82,8 @@ def finished(imported, trainable, tiny_task_file, folder, run_native, tmp_path_f
         "two_outputs": case("distill", distill={"teacher": str(tiny_models / "two_heads")}),
         "other_inputs": case("distill", distill={"teacher": str(tiny_models / "segmenter")}),
         "plain": case("prune", model=imported["plain"], task={"labelled": True}),
+        "residual": case("distill", model=imported["residual"]),
+        "residual_qat": case("qat", model=imported["residual"], distill={}),
     }
     before = contents(trainable)
     outcome = run_native("train_many", cases=cases, models=folder)
@@ -182,6 +184,13 @@ def test_teacher_of_another_shape_teaches_when_its_tensors_have_other_names(fini
 def test_student_learns_where_to_clip_when_a_teacher_reads_the_same_inputs(finished, folder):
     assert made(finished, folder, "clipped").manifest.options["quantize"]["pact"] is True
     assert told(folder, "clipped")["last_loss"] != told(folder, "distill")["last_loss"]
+
+
+def test_training_writes_into_no_tensor_of_the_network_when_that_has_a_sum(finished, folder):
+    for name, method in (("residual", "distill"), ("residual_qat", "qat")):
+        assert made(finished, folder, name).manifest.method == method
+    # A student that is its teacher but for the rounding.
+    assert told(folder, "residual")["first_loss"] < 0.01
 
 
 def test_pruned_model_has_fewer_flops_and_its_ratios_when_done(finished, folder, imported):

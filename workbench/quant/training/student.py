@@ -118,7 +118,7 @@ class Student:
         self._outputs = dict(
             zip((spec.name for spec in source.manifest.outputs), (v.name for v in fetches), strict=True)
         )
-        self._program = trainable_program(program)
+        self._program = trainable_program(program, prefix=OWN)
         self._stored = {v.name for v in stored_variables(program)}
         self._rounded: set[str] = set()
         self._kept_as: dict[str, str] = {}
