@@ -27,7 +27,7 @@ def show_bars(panels: Sequence[Panel], *, name: str, title: str, seen: str, fold
 
 def measured_here(seen: str) -> str:
     """What is seen, and the machine that it was measured on."""
-    return f"{seen} {plot_caption([this_machine().as_dict()])}"
+    return f"{seen} Measured on {plot_caption([this_machine().as_dict()])}"
 
 
 def curve(name: str, x: Iterable[float], y: Iterable[float], *, style: int) -> Series:
