@@ -38,19 +38,26 @@ def import_paddleslim_quant() -> Any:
     return quant
 
 
-def trainable_program(program: Any) -> Any:
-    """Turn an inference program of the current scope into one that can be trained, and return it.
+def trainable_program(program: Any, *, prefix: str) -> Any:
+    """Turn an inference program of the current scope into one that can be trained, whose new tensors' names have a prefix.
 
     paddleslim 2.6.0's `recover_inference_program` leaves the operators that feed inputs in place, and Paddle then refuses
-    any further feed, such as labels.
+    any further feed, such as labels. It also leaves batch normalizations at the stored statistics, where they were exported
+    with `use_global_stats` (as `paddle.nn.BatchNorm2D` is): nothing is normalized in training, which then soon diverges.
+    paddlepaddle 3.0.0 names new tensors by a counter of the program's own, which starts at 0
+    and heeds no name guard: the loss then writes into a network's own `tmp_0`, as a sum written `x + y` is called.
     """
     import paddle
+    from paddle.base import unique_name
     from paddleslim.common.recover_program import recover_inference_program
 
     recovered = recover_inference_program(program, paddle.static.Program())
     block = recovered.global_block()
     for index in reversed([index for index, op in enumerate(block.ops) if op.type == "feed"]):
         block._remove_op(index)
+    for norm in [op for op in block.ops if op.type == "batch_norm"]:
+        norm._set_attr("use_global_stats", False)
+    recovered._name_generator = unique_name.UniqueNameGenerator(prefix)
     return recovered
 
 

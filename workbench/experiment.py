@@ -164,6 +164,7 @@ class Column(StrEnum):
     METRIC_VALUE = "metric_value"
     SQNR_DB = "sqnr_db"
     MODEL_SIZE_MB = "model_size_mb"
+    GFLOPS = "gflops"
     SPEEDUP_VS_FP32 = "speedup_vs_fp32"
     LATENCY_P50_MS = "latency_p50_ms"
 
@@ -179,7 +180,7 @@ class Expectation(Strict):
     minimum: float | None = Field(None, description="the figure must not be below")
     maximum: float | None = Field(None, description="the figure must not be above")
     tolerance: float = Field(
-        0.0, ge=0, description="allowed overshoot: points or dB for accuracy, a fraction for size and speed"
+        0.0, ge=0, description="allowed overshoot: points or dB for accuracy, a fraction for size, GFLOPs and speed"
     )
     machine: list[str] = Field(
         default_factory=list, description="checked only on a CPU with all these instruction sets"

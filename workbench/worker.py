@@ -10,6 +10,7 @@ import importlib
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import traceback
@@ -21,6 +22,7 @@ from workbench.errors import InputError, UnavailableError, UnsupportedError
 
 USER_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 PR_SET_PDEATHSIG = 1
+SOURCE_PLACE = re.compile(r"\[\S+:\d+\]")
 
 
 class Channel:
@@ -102,7 +104,8 @@ def _reason(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip(" -\t")]
     if isinstance(error, InputError | UnsupportedError | UnavailableError):
         return " ".join(lines)
-    # Native libraries put a stack of C++ frames first and the message last.
+    # Native libraries put a stack of C++ frames first and the message last; Paddle then adds where in its source that was.
+    lines = [line for line in lines if not SOURCE_PLACE.fullmatch(line)] or lines
     return f"{type(error).__name__}: {lines[-1][:300]}" if lines else type(error).__name__
 
 

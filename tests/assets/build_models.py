@@ -37,6 +37,38 @@ class Strange(nn.Layer):
         return paddle.lgamma(self.conv(image)).flatten(1)
 
 
+class TwoHeads(nn.Layer):
+    """A network of "image" with two outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = network(8)
+        self.head = nn.Linear(CLASSES, 2)
+
+    def forward(self, image: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:
+        scores = self.body(image)
+        return nn.functional.softmax(scores), self.head(scores)
+
+
+class Sum(nn.Layer):
+    """What it reads and a convolution of that, added in Python: Paddle calls the result tmp_0, the next tmp_1."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2D(width, width, 3, padding=1), nn.ReLU())
+
+    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+        return x + self.layers(x)
+
+
+def residual_network(width: int) -> nn.Layer:
+    """Two sums, each read by a pool whose gradient needs it."""
+    return nn.Sequential(
+        nn.Conv2D(3, width, 3, padding=1), nn.ReLU(), Sum(width), nn.MaxPool2D(2), Sum(width), nn.MaxPool2D(2),
+        nn.AdaptiveAvgPool2D(1), nn.Flatten(), nn.Linear(width, CLASSES),
+    )  # fmt: skip
+
+
 class Detector(nn.Layer):
     """Boxes as YOLO exports them: float32 [1, 400, 6] of "images", 640 pixels square."""
 
@@ -111,8 +143,11 @@ def main(folder: Path) -> None:
     save(tiny, folder / "tiny" / "tiny")
     save(tiny, folder / "fixed" / "fixed", batch=1)
     save(network(64), folder / "wide" / "wide")
+    save(residual_network(8), folder / "residual" / "residual")
     save(nn.Sequential(nn.BatchNorm2D(3), nn.AdaptiveAvgPool2D(1), nn.Flatten()), folder / "plain" / "plain")
     save(tiny, folder / "photo" / "inference", size=224)
+    save(nn.Sequential(network(16), nn.ReLU(), nn.Linear(CLASSES, CLASSES)), folder / "deep" / "deep")
+    write(TwoHeads(), folder / "two_heads" / "two_heads", "image", [None, 3, SIZE, SIZE])
     save(Strange(), folder / "strange" / "strange")
     write(Detector(), folder / "detector" / "detector", "images", [1, 3, 640, 640])
     write(Segmenter(), folder / "segmenter" / "model", "x", [None, 3, None, None])

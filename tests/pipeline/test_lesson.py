@@ -2,11 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 import yaml
 
 from workbench import pipeline
-from workbench.errors import InputError
+from workbench.errors import InputError, WorkbenchError
 
 
 def test_lesson_gives_rows_and_models_when_carried_out(copy_of_run, started_workers):
@@ -18,6 +19,28 @@ def test_lesson_gives_rows_and_models_when_carried_out(copy_of_run, started_work
     assert lesson.models["static-hist"].manifest.precision == "int8"
     verdict = pipeline.conclude_lesson(lesson, {"rows are here": bool(lesson.records)})
     assert (verdict["verdict"], verdict["claims"]) == ("passed", ["rows are here"])
+
+
+def test_lesson_gives_weights_and_what_calibration_saw_when_asked(copy_of_run):
+    lesson = pipeline.run_lesson(yaml.safe_load(copy_of_run.recipe.read_text()), str(copy_of_run.folder))
+    scales = lesson.models["static-hist"].manifest.scales
+    calibration = lesson.calibration("static-hist")
+    assert set(scales.activations) <= set(calibration.rows)
+    weights = lesson.weights()
+    for name, found in scales.weights.items():
+        others = tuple(axis for axis in range(weights[name].ndim) if axis != found.axis)
+        assert np.abs(weights[name]).max(axis=others) == pytest.approx(found.absmax)
+
+
+def test_lesson_reads_weights_once_when_asked_again(copy_of_run, started_workers):
+    lesson = pipeline.run_lesson(yaml.safe_load(copy_of_run.recipe.read_text()), str(copy_of_run.folder))
+    first, again = lesson.weights(), lesson.weights()
+    assert started_workers.count("quantize-weights-fp32") == 1
+    assert set(first) == set(again)
+    (lesson.models["fp32"].folder / "model.pdiparams").write_bytes(b"")
+    (lesson.folder / "weights" / f"{lesson.models['fp32'].digest}.npz").unlink()
+    with pytest.raises(WorkbenchError, match="weights of fp32: failed"):
+        lesson.weights()
 
 
 def test_lesson_fails_when_a_claim_is_not_borne_out(copy_of_run):

@@ -40,6 +40,14 @@ def test_expectation_keeps_its_bound_and_tolerance_when_checked(
     assert check(one_backend, **fields).status == status
 
 
+@pytest.mark.parametrize(("tolerance", "status"), [(0.0, "failed"), (0.05, "passed"), (0.04, "failed")])
+def test_expectation_bounds_the_flops_when_a_model_was_pruned(make_pruned: Make, tolerance: float, status: str) -> None:
+    verdict = check(
+        [make_pruned(gflops=0.735)], where={"method": "prune"}, column="gflops", maximum=0.7, tolerance=tolerance
+    )
+    assert verdict.status == status
+
+
 def test_expectation_names_row_and_bound_when_it_fails(one_backend: list[Record]) -> None:
     verdict = check(one_backend, maximum=0.1, tolerance=0.1)
     assert verdict.name == "metric_drop <= 0.1 where precision=int8"

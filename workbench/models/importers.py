@@ -12,7 +12,7 @@ from workbench.compatibility import convert_onnx_to_paddle, import_paddle
 from workbench.errors import InputError
 from workbench.experiment import ModelSource
 from workbench.machine import package_version
-from workbench.models.cleanup.clean_up import CleanUp, clean_up
+from workbench.models.cleanup.clean_up import BATCH_NORMS_KEPT, REWRITES, CleanUp, clean_up
 from workbench.models.cleanup.program_graph import stored_variables
 from workbench.models.complexity import complexity
 from workbench.models.model import Format, Manifest, Model, TensorSpec
@@ -62,8 +62,13 @@ def source_files(source: ModelSource) -> list[Path]:
     return [files.model, files.params]
 
 
-def import_job(channel: Channel, *, source: dict[str, Any], models: str) -> dict[str, Any]:
-    """Worker job: import a model source below `models`; returns the FP32 Model's digest."""
+def import_job(
+    channel: Channel, *, source: dict[str, Any], models: str, keep_batch_norms: bool = False
+) -> dict[str, Any]:
+    """Worker job: import a model source below `models`; returns the FP32 Model's digest.
+
+    `keep_batch_norms` is for a network that is to be trained: clean-up then folds all but them.
+    """
     given = ModelSource.model_validate(source)
     with Model.build(Path(models)) as draft, tempfile.TemporaryDirectory() as scratch:
         names: dict[str, str] = {}
@@ -77,7 +82,8 @@ def import_job(channel: Channel, *, source: dict[str, Any], models: str) -> dict
             shutil.copyfile(files.params, draft.folder / "model.pdiparams")
         prefix = draft.folder / "model"
         _check_weights(given, prefix)
-        cleaned = clean_up(prefix) if given.clean else None
+        rewrites = BATCH_NORMS_KEPT if keep_batch_norms else REWRITES
+        cleaned = clean_up(prefix, rewrites=rewrites) if given.clean else None
         draft.manifest = _manifest(given, prefix, names=names, cleaned=cleaned)
     assert draft.model is not None
     return {"digest": draft.model.digest}

@@ -5,18 +5,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 
+from workbench.errors import WorkbenchError
 from workbench.files import write_text
 from workbench.models.model import Model
 from workbench.pipeline.accuracy import accuracy
 from workbench.pipeline.deploy import deploy
 from workbench.pipeline.latency import latency
+from workbench.pipeline.plan import FLOAT_MODEL
 from workbench.pipeline.quantize import quantize
 from workbench.pipeline.report import problems, report
 from workbench.pipeline.stages import Experiment, Stage, open_experiment, runs_folder
 from workbench.pipeline.verdict import write_verdict
-from workbench.records import Metric, Record, read_metrics, read_records
+from workbench.quant.calibration import Calibration
+from workbench.records import Metric, Record, Status, read_metrics, read_records
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,32 @@ class Lesson:
     records: list[Record]
     metrics: list[Metric]
     models: dict[str, Model]
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self.experiment.run.path
+
+    def calibration(self, model: str) -> Calibration:
+        """What calibration kept of every activation for a model that method `static` made."""
+        kept = self.experiment.load(Stage.QUANTIZE)["models"][model]["kept"]
+        return Calibration.load(self.folder / kept)
+
+    def weights(self, model: str = FLOAT_MODEL) -> dict[str, NDArray[Any]]:
+        """What a Paddle model stores, by variable name; read in a worker. Raises WorkbenchError when that fails."""
+        opened = self.models[model]
+        file = self.folder / "weights" / f"{opened.digest}.npz"
+        if not file.is_file():
+            arguments = {"model": str(opened.folder), "file": str(file)}
+            with self.experiment.stage(Stage.QUANTIZE):
+                record = self.experiment.job(
+                    Stage.QUANTIZE, f"weights-{model}", "workbench.models.weights:weights_job", arguments,
+                    identity=opened.digest, again=True,
+                )  # fmt: skip
+            if record["status"] != Status.OK:
+                raise WorkbenchError(f"weights of {model}: {record['status']}: {record['reason']}")
+        with np.load(file, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
 
 
 def lesson_folder(name: str, output_dir: str = "") -> Path:

@@ -24,9 +24,11 @@ def quantize(experiment: Experiment) -> dict[str, Any]:
     with experiment.stage(Stage.QUANTIZE):
         task = _check_task(experiment)
         source = _import(experiment)
+        trainable = _trainable(experiment, source)
         models = {FLOAT_MODEL: {"status": Status.OK, "reason": "", "digest": source.digest, "seconds": None}}
         for entry in experiment.recipe.quantize:
-            models[model_key(entry)] = _quantize(experiment, source, entry, task)
+            given = trainable if METHODS[entry.method].Options.trains else source
+            models[model_key(entry)] = _quantize(experiment, given, entry, task)
         state = {"task": task, "models": models}
         experiment.save(Stage.QUANTIZE, state)
         return state
@@ -57,16 +59,29 @@ def _required(
     return record["value"]
 
 
-def _import(experiment: Experiment) -> Model:
+def _trainable(experiment: Experiment, source: Model) -> Model:
+    """The model as methods that train take it; `source` itself where none is to train, or nothing was folded."""
+    trains = any(METHODS[entry.method].Options.trains for entry in experiment.recipe.quantize)
+    folded = "fold_batch_norm" in source.manifest.facts.get("clean_up", {}).get("applied", {})
+    return _import(experiment, keep_batch_norms=True) if trains and folded else source
+
+
+def _import(experiment: Experiment, *, keep_batch_norms: bool = False) -> Model:
     source = experiment.recipe.model
     identity = [
         source.model_dump(mode="json", exclude={"path", "params"}),
         [file_digest(file) for file in source_files(source)],
         versions("paddlepaddle", "x2paddle"),
+        keep_batch_norms,
     ]
-    arguments = {"source": source.model_dump(mode="json"), "models": str(experiment.run.models)}
+    arguments = {
+        "source": source.model_dump(mode="json"),
+        "models": str(experiment.run.models),
+        "keep_batch_norms": keep_batch_norms,
+    }
     function = "workbench.models.importers:import_job"
-    digest = _required(experiment, "import", function, arguments, identity=identity)["digest"]
+    name = "import-trainable" if keep_batch_norms else "import"
+    digest = _required(experiment, name, function, arguments, identity=identity)["digest"]
     return Model.open(experiment.run.models / digest, verify=True)
 
 
@@ -101,4 +116,8 @@ def _quantize(experiment: Experiment, source: Model, entry: Quantization, task: 
         model = Model.open(experiment.run.models / value["digest"], verify=True)
         if entry.accuracy is not None:
             value |= keep_within_target(Base(experiment, entry, task, source, model, kept))
-    return {"status": record["status"], "reason": record["reason"]} | value
+    return {
+        "status": record["status"],
+        "reason": record["reason"],
+        "kept": str(kept.relative_to(experiment.run.path)),
+    } | value

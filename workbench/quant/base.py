@@ -1,7 +1,7 @@
 """The contract of a quantization method: options that load no runtime, and a job that makes a Model from a Model."""
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -10,6 +10,9 @@ class MethodOptions(BaseModel):
     """Base of a method's options, as a recipe writes them. Unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    trains: ClassVar[bool] = False
+    """Whether the method trains: it is then given the network with its batch normalizations, which others get folded."""
 
     def variant(self) -> str:
         """A short text that tells two models of one method apart in a table."""

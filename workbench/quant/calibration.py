@@ -97,7 +97,7 @@ def float_activations(paddle: Any, program: Any) -> list[str]:
     Without the sums to which a bias is still to be added: every backend adds it in the same kernel.
     """
     block = program.global_block()
-    made = dict.fromkeys(name for op in block.ops if op.type != "fetch" for name in op.output_arg_names)
+    made = dict.fromkeys(name for op in block.ops if op.type != "fetch" for name in _results(op))
     unfinished = {
         op.input("X")[0] for op in block.ops if op.type == "elementwise_add" and _is_bias(block.var(op.input("Y")[0]))
     }
@@ -106,6 +106,11 @@ def float_activations(paddle: Any, program: Any) -> list[str]:
     float32 = (paddle.float32, paddle.base.core.VarDesc.VarType.FP32)
     lod_tensor = paddle.base.core.VarDesc.VarType.LOD_TENSOR
     return [v.name for v in variables if not v.persistable and v.type == lod_tensor and v.dtype in float32]
+
+
+def _results(op: Any) -> list[str]:
+    """What an operator makes, without what a batch normalization leaves for a gradient: that is not written in inference."""
+    return list(op.output("Y") if op.type == "batch_norm" else op.output_arg_names)
 
 
 def leaky_slopes(program: Any) -> dict[str, float]:

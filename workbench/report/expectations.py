@@ -35,7 +35,7 @@ def check_expectations(
 ) -> list[Verdict]:
     """Judge each expectation on all rows that it selects; `machine_isa` holds the CPU flags of this machine.
 
-    The tolerance is in the figure's own unit (points, dB) for accuracy, and a fraction of the bound for size and speed.
+    The tolerance is in the figure's own unit (points, dB) for accuracy, and a fraction of the bound for size, GFLOPs and speed.
     The FP32 row is left out of figures that compare with FP32. An expectation that selects no row has failed.
     """
     return [_check(expectation, records, machine_isa) for expectation in expectations]

@@ -34,6 +34,9 @@ REWRITES: Mapping[str, Callable[[ProgramGraph], int]] = {
 }
 """In this order: a bias is found as a reshaped weight before constants are folded, a batch normalization behind its bias."""
 
+BATCH_NORMS_KEPT = {name: rewrite for name, rewrite in REWRITES.items() if name != "fold_batch_norm"}
+"""For a network that is to be trained: what its batch normalizations do to the training would be lost with them."""
+
 FOREIGN = ("quantize_linear", "dequantize_linear", "fake_")
 """Starts of the names of the operators of an already quantized program."""
 

@@ -20,7 +20,15 @@ from workbench.errors import InputError
 from workbench.models.cleanup.program_graph import stored_variables
 from workbench.models.model import Model
 from workbench.quant.program import SKIPPED
-from workbench.quant.training.options import Distillation, FakeQuantization, Loss, Optimizer, Plan, Training
+from workbench.quant.training.options import (
+    Distillation,
+    FakeQuantization,
+    Loss,
+    Optimizer,
+    Plan,
+    Training,
+    TrainingDevice,
+)
 
 TEACHER = "teacher_"
 OWN = "training_"
@@ -50,13 +58,13 @@ class Student:
     def __init__(self, source: Model, plan: Plan, lessons: Lessons, *, rate: Callable[[int], float]) -> None:
         """Make the program; `rate` gives the learning rate of an iteration.
 
-        Raises InputError for tensors that the network does not have.
+        Raises InputError for tensors that the network does not have, and for a GPU that Paddle does not see.
         """
         self._paddle = import_paddle()
         import_paddleslim_quant()
         self._paddle.enable_static()
         self._paddle.seed(plan.train.seed)
-        self._executor = self._paddle.static.Executor(self._paddle.CPUPlace())
+        self._executor = self._paddle.static.Executor(_place(self._paddle, plan.train.device))
         self._scope = self._paddle.static.Scope()
         startup = self._paddle.static.Program()
         # New variables are named alike in every process, and apart from the network's own, which Paddle named likewise.
@@ -92,7 +100,7 @@ class Student:
         """Go back to what `state` returned."""
         own_names = {kept: name for name, kept in self._kept_as.items()}
         for name, value in state.items():
-            self._scope.var(own_names.get(name, name)).get_tensor().set(value, self._paddle.CPUPlace())
+            self._scope.var(own_names.get(name, name)).get_tensor().set(value, self._executor.place)
 
     def weights(self) -> Arrays:
         """The network's own stored tensors, as they are now."""
@@ -110,7 +118,7 @@ class Student:
         self._outputs = dict(
             zip((spec.name for spec in source.manifest.outputs), (v.name for v in fetches), strict=True)
         )
-        self._program = trainable_program(program)
+        self._program = trainable_program(program, prefix=OWN)
         self._stored = {v.name for v in stored_variables(program)}
         self._rounded: set[str] = set()
         self._kept_as: dict[str, str] = {}
@@ -133,7 +141,10 @@ class Student:
         """Put the teacher's operators beside the student's, under other names, fed by the same inputs."""
         scope = self._paddle.static.Scope()
         with self._paddle.static.scope_guard(scope):
-            program, feeds, _ = self._paddle.static.load_inference_model(str(teacher.paddle_prefix), self._executor)
+            program, feeds, fetches = self._paddle.static.load_inference_model(
+                str(teacher.paddle_prefix), self._executor
+            )
+        self._teacher_outputs = [TEACHER + v.name for v in fetches]
         if list(feeds) != list(self._feeds):
             raise InputError(
                 f"teacher: its inputs are {', '.join(feeds)}, the model's are {', '.join(self._feeds)}; both must have the same"
@@ -158,9 +169,19 @@ class Student:
 
     def _distance(self, distill: Distillation) -> Any:
         """The mean over all compared tensors of the distance between the student's and the teacher's."""
-        nodes = distill.nodes or tuple(dict.fromkeys(map(self._before_softmax, self._outputs.values())))
-        pairs = [(self._variable(name, key="distill.nodes"), self._variable(TEACHER + name, key="teacher")) for name in nodes]  # fmt: skip
+        names = [(name, TEACHER + name) for name in distill.nodes] or self._paired_outputs()
+        pairs = [(self._variable(mine, key="distill.nodes"), self._variable(its, key="teacher")) for mine, its in names]
         return self._paddle.add_n([self._loss_of(distill, *pair) for pair in pairs]) / len(pairs)
+
+    def _paired_outputs(self) -> list[tuple[str, str]]:
+        """The network's outputs and the teacher's, in order: their names need not be alike."""
+        mine, its = list(self._outputs.values()), self._teacher_outputs
+        if len(mine) != len(its):
+            raise InputError(
+                f"teacher: it has {len(its)} outputs, the model has {len(mine)}; name the tensors to compare in distill.nodes"
+            )
+        before = map(self._before_softmax, mine), map(self._before_softmax, its)
+        return list(dict.fromkeys(zip(*before, strict=True)))
 
     def _loss_of(self, distill: Distillation, student: Any, teacher: Any) -> Any:
         functional = self._paddle.nn.functional
@@ -237,3 +258,14 @@ class Student:
         variable = self._scope.find_var(name)
         tensor = variable.get_tensor() if variable is not None else None
         return np.array(tensor) if tensor is not None and tensor._is_initialized() else None
+
+
+def _place(paddle: Any, device: TrainingDevice) -> Any:
+    if device is TrainingDevice.CPU:
+        return paddle.CPUPlace()
+    if not paddle.is_compiled_with_cuda() or not paddle.device.cuda.device_count():
+        raise InputError(
+            "train.device = gpu: Paddle sees no GPU; install paddlepaddle-gpu where there is one, or leave the key out"
+        )
+    paddle.set_flags({"FLAGS_cudnn_deterministic": True})
+    return paddle.CUDAPlace(0)
