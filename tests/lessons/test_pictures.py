@@ -17,7 +17,7 @@ def test_picture_is_saved_and_told_in_words_when_shown(tmp_path):
 
 
 def test_losses_are_drawn_when_there_are_fewer_than_a_window(tmp_path):
-    show_losses({"qat": [1.0, 0.5]}, window=8, axis="loss", seen="It falls by 0.5.", folder=tmp_path)
+    show_losses({"qat": [1.0, 0.5]}, window=8, axis="loss", guessing=2.3, seen="It falls by 0.5.", folder=tmp_path)
     assert (tmp_path / "plots" / "losses.png").read_bytes().startswith(PNG)
 
 

@@ -19,8 +19,13 @@ def losses_of(model: Model) -> list[float]:
     return [float(loss) for loss in model.manifest.facts["training"]["losses"]]
 
 
-def show_losses(losses: Mapping[str, Sequence[float]], *, window: int, axis: str, seen: str, folder: Path) -> "HTML":
-    """The losses by name as points, and their running means over up to `window` iterations as lines; `axis` says which loss."""
+def show_losses(
+    losses: Mapping[str, Sequence[float]], *, window: int, axis: str, guessing: float, seen: str, folder: Path
+) -> "HTML":
+    """The losses by name as points, and their running means over up to `window` iterations as lines.
+
+    `axis` says which loss, and `guessing` how large that of a network is that guesses.
+    """
     series = []
     for place, (name, values) in enumerate(losses.items()):
         size = min(window, len(values))
@@ -28,5 +33,5 @@ def show_losses(losses: Mapping[str, Sequence[float]], *, window: int, axis: str
         means = np.convolve(values, np.ones(size) / size, mode="valid")
         line = curve(f"{name}, mean of {size}", range(size, len(values) + 1), means, style=place)
         series += [points, line]
-    chart = Chart("training iteration", axis, series)
+    chart = Chart("training iteration", axis, series, limit=guessing, limit_name="a network that guesses")
     return show_charts([chart], name="losses", title="The loss, iteration by iteration", seen=seen, folder=folder)
