@@ -9,6 +9,9 @@ from workbench.machine import this_machine
 from workbench.records import Device, Precision, Record, Scope, Status, read_metrics, read_records
 
 
+pytestmark = pytest.mark.timeout(1200)  # the run takes 4 minutes alone, and three times that beside other tests
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("demo") / "run"
