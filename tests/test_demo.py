@@ -8,7 +8,6 @@ import pytest
 from workbench.machine import this_machine
 from workbench.records import Device, Precision, Record, Scope, Status, read_metrics, read_records
 
-
 pytestmark = pytest.mark.timeout(1200)  # the run takes 4 minutes alone, and three times that beside other tests
 
 
