@@ -13,6 +13,9 @@ from workbench.errors import InputError
 from workbench.files import file_digest
 
 CHECKSUMS = "checksums.sha256"
+DETECTOR_WEIGHTS = "digits_detection.npz"
+SEGMENTER_WEIGHTS = "digits_segmentation.npz"
+TEXT_WEIGHTS = "digits_text.npz"
 
 
 def data_folder() -> Path:
