@@ -110,7 +110,7 @@ def evaluate_job(
             _refuse_not_a_number(result)
             if index < sqnr_images:
                 noise.add(index, result)
-            found.append(loaded.postprocess(result, meta))
+            found.append(loaded.to_json(loaded.postprocess(result, meta)))
             channel.progress(index + 1, len(samples), part)
     metrics = loaded.metric(found, [sample.truth for sample in samples])
     write_json(Path(predictions), found)
