@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import paddle
+from numpy.typing import NDArray
 from paddle import nn
 from paddle.nn import functional
 
@@ -17,11 +18,12 @@ WIDTH = 64  # channels of the features that the heads read
 RARE = 0.01  # the score of everything before training
 
 
-def point_centres() -> "np.ndarray[Any, np.dtype[np.float32]]":
+def point_centres() -> NDArray[np.float32]:
     """Where the detector's points lie: x, y in pixels, float32 [points, 2], row by row."""
     along = (np.arange(SCENE_SIZE // STRIDE, dtype=np.float32) + 0.5) * STRIDE
     y, x = np.meshgrid(along, along, indexing="ij")
-    return np.stack([x, y], -1).reshape(-1, 2)
+    centres: NDArray[np.float32] = np.stack([x, y], -1).reshape(-1, 2)
+    return centres
 
 
 def conv_norm(inputs: int, outputs: int, *, stride: int = 1, kernel: int = 3) -> Any:
@@ -52,8 +54,8 @@ class Trunk(nn.Layer):
         at4 = self.at4(at2)
         at8 = self.at8(at4)
         at16 = self.at16(at8)
-        around = self.sides[1](at16) + functional.upsample(self.sides[2](self.at32(at16)), scale_factor=2)
-        return at2, at4, self.merge(self.sides[0](at8) + functional.upsample(around, scale_factor=2))
+        around = self.sides[1](at16) + functional.upsample(self.sides[2](self.at32(at16)), scale_factor=[2, 2])
+        return at2, at4, self.merge(self.sides[0](at8) + functional.upsample(around, scale_factor=[2, 2]))
 
 
 class Detector(nn.Layer):
@@ -97,6 +99,6 @@ class Segmenter(nn.Layer):
     def forward(self, image: Any) -> Any:
         """Image float32 [n, 3, 192, 192] to logits [n, 11, 192, 192]: ground, then the ten digits."""
         at2, at4, at8 = self.trunk(image)
-        at4 = self.merge4(self.side4(at4) + functional.upsample(self.from8(at8), scale_factor=2))
-        at2 = self.merge2(self.side2(at2) + functional.upsample(self.from4(at4), scale_factor=2))
-        return functional.upsample(self.classes(at2), scale_factor=2, mode="bilinear")
+        at4 = self.merge4(self.side4(at4) + functional.upsample(self.from8(at8), scale_factor=[2, 2]))
+        at2 = self.merge2(self.side2(at2) + functional.upsample(self.from4(at4), scale_factor=[2, 2]))
+        return functional.upsample(self.classes(at2), scale_factor=[2, 2], mode="bilinear")

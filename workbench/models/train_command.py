@@ -11,14 +11,16 @@ from typing import Any
 
 from workbench.compatibility import import_paddle
 from workbench.models.sample import data_folder
+from workbench.tasks.base import Sample
+from workbench.tasks.digits_parts import Part, PartSamples
+
+VALIDATION_SAMPLES = 300
 
 
-def train_command(
-    about: str | None, file: str, train: Callable[[int], Any], judge: Callable[[Any], dict[str, float]]
-) -> None:
+def train_command(about: str | None, file: str, train: Callable[[int], Any], task: PartSamples) -> None:
     """Train with the seed that the command line gives, write the weights to `file` in `data/`, and log what these reach.
 
-    `train` takes the seed and gives a network, `judge` takes a network and gives figures by name.
+    `train` takes the seed and gives a network; `task` judges it, in float32 from the float16 weights that were written.
     """
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--out", type=Path, help=f"default: {file} in data/ of this checkout")
@@ -37,6 +39,26 @@ def train_command(
     network = train(args.seed)
     save_weights(network, out)
     logger.info("wrote %s after %.0f s", out, time.perf_counter() - start)
+    load_weights(network, out)
+    for name, samples in (
+        ("validation", task.part(Part.VALIDATION, VALIDATION_SAMPLES)),
+        ("held-out", list(task.evaluation())),
+    ):
+        reached = judge(network, task, samples)
+        logger.info("%s: %s", name, ", ".join(f"{key} {value:.2f}" for key, value in reached.items()))
+
+
+def judge(network: Any, task: PartSamples, samples: list[Sample]) -> dict[str, float]:
+    """The task's metrics of a network over some samples, one at a time."""
+    import paddle
+
+    network.eval()
+    predictions = []
     with paddle.no_grad():
-        reached = judge(load_weights(network, out))
-    logger.info(", ".join(f"{name} {value:.2f}" for name, value in reached.items()))
+        for sample in samples:
+            inputs, meta = task.preprocess(sample.decode())
+            found = network(*map(paddle.to_tensor, inputs.values()))
+            outputs = found if isinstance(found, tuple) else (found,)
+            named = {f"output_{index}": output.numpy() for index, output in enumerate(outputs)}
+            predictions.append(task.to_json(task.postprocess(named, meta)))
+    return task.metric(predictions, [sample.truth for sample in samples])

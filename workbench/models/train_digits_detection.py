@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from workbench.compatibility import import_paddle
 from workbench.models.sample import DETECTOR_WEIGHTS
 from workbench.models.train_command import train_command
 from workbench.tasks.digits import normalise
+from workbench.tasks.digits_detection import DigitsDetection, DigitsDetectionOptions
 from workbench.tasks.digits_scenes import Scene, weights_scenes
 
 STEPS = 1000
@@ -110,4 +112,4 @@ def train(seed: int) -> Any:
 
 
 if __name__ == "__main__":
-    train_command(__doc__, DETECTOR_WEIGHTS, train)
+    train_command(__doc__, DETECTOR_WEIGHTS, train, DigitsDetection(DigitsDetectionOptions(), Path()))

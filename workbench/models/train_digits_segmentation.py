@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from workbench.models.sample import SEGMENTER_WEIGHTS
 from workbench.models.train_command import train_command
 from workbench.tasks.digits import normalise
 from workbench.tasks.digits_scenes import weights_scenes
+from workbench.tasks.digits_segmentation import DigitsSegmentation, DigitsSegmentationOptions
 
 STEPS = 700
 BATCH = 12
@@ -51,4 +53,4 @@ def train(seed: int) -> Any:
 
 
 if __name__ == "__main__":
-    train_command(__doc__, SEGMENTER_WEIGHTS, train)
+    train_command(__doc__, SEGMENTER_WEIGHTS, train, DigitsSegmentation(DigitsSegmentationOptions(), Path()))

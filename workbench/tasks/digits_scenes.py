@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import IntEnum
 from functools import cache
 from itertools import count
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.tasks.digits import VALIDATION_SCANS, Digits, load_digits
+from workbench.tasks.digits_parts import Part
 
 SCENE_SIZE = 192  # pixels, height and width
 DIGITS = (3, 7)  # in a scene, least and most
@@ -39,29 +39,6 @@ class Scene:
     class_map: NDArray[np.uint8]
 
 
-class Part(IntEnum):
-    """What a scene is for. No two parts share a scene; evaluation alone has the held-out scans, and no others."""
-
-    CALIBRATION = 1
-    EVALUATION = 2
-    SEARCH = 3
-    TRAINING = 4
-    VALIDATION = 5  # of the shipped networks, while they were made
-
-
-@cache
-def part_scene(part: Part, index: int) -> Scene:
-    """The scene of this number, the same each time."""
-    train, held_out = load_digits()
-    return draw_scene(held_out if part is Part.EVALUATION else train, part, index)
-
-
-def weights_scenes(seed: int) -> Iterator[Scene]:
-    """Endless scenes for training the shipped networks: no scans but those that theirs are fitted to."""
-    fit = load_digits()[0].part(slice(-VALIDATION_SCANS))
-    return (draw_scene(fit, len(Part) + 1, seed, index) for index in count())
-
-
 def draw_scene(digits: Digits, *seed: int) -> Scene:
     """A scene of some of the digits. All chance comes from `seed`: two scenes share scans, never their ground or their layout."""
     random = np.random.default_rng(seed)
@@ -83,6 +60,26 @@ def draw_scene(digits: Digits, *seed: int) -> Scene:
         found.append(int(digits.labels[row]))
     image = np.rint(picture.clip(0, 255)).astype(np.uint8)
     return Scene(image, np.array(boxes, np.float32).reshape(-1, 4), np.array(found, np.int64), class_map)
+
+
+@cache
+def part_scene(part: Part, index: int) -> Scene:
+    """The scene of this number, the same each time. Evaluation alone has the held-out scans, and no others."""
+    return draw_scene(_scans(part), part, index)
+
+
+def weights_scenes(seed: int) -> Iterator[Scene]:
+    """Endless scenes from which the shipped networks learn."""
+    return (draw_scene(_scans(Part.WEIGHTS), Part.WEIGHTS, seed, index) for index in count())
+
+
+def _scans(part: Part) -> Digits:
+    train, held_out = load_digits()
+    if part is Part.EVALUATION:
+        return held_out
+    if part is Part.VALIDATION:
+        return train.part(slice(-VALIDATION_SCANS, None))
+    return train.part(slice(-VALIDATION_SCANS)) if part is Part.WEIGHTS else train
 
 
 def _ground(random: np.random.Generator) -> NDArray[np.float32]:

@@ -1,25 +1,32 @@
 """The shipped segmentation task: which pixels are the ink of which handwritten digit."""
 
-from collections.abc import Sequence
-
 from pydantic import Field
 
-from workbench.tasks.base import Sample
-from workbench.tasks.digits_scenes import Part, Scene, SceneCounts, scene_sample, scenes
+from workbench.tasks.digits_parts import SampleCounts
+from workbench.tasks.digits_scene_samples import SCENE_PREPARATION, SceneSamples
+from workbench.tasks.digits_scenes import Scene
 from workbench.tasks.preparation import Preparation
 from workbench.tasks.segmentation import SegmentationOptions, SegmentationTask
+from workbench.tasks.segmentation.class_maps import ClassMap
 
 
-class DigitsSegmentationOptions(SceneCounts, SegmentationOptions):
+class DigitsSegmentationOptions(SampleCounts, SegmentationOptions):
     """How many scenes to use; the rest is what the shipped network takes, and may be changed for another one."""
 
-    preparation: Preparation = Field(
-        SCENE_PREPARATION, description="how an image becomes the network's input; default: pixels in -1..1"
-    )
+    preparation: Preparation = Field(SCENE_PREPARATION, description="how an image becomes the network's input")
     input: str = Field("image", description="name of the model's input")
 
 
-class DigitsSegmentation(SegmentationTask):
+class DigitsSegmentation(SceneSamples, SegmentationTask):
     """Eleven classes: the ground, and the ink of each digit."""
 
     Options = DigitsSegmentationOptions
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The ground, and the digits."""
+        return ("ground", *(str(digit) for digit in range(10)))
+
+    def truth(self, scene: Scene) -> ClassMap:
+        """The class map, uint8 [192, 192]."""
+        return scene.class_map

@@ -2,10 +2,12 @@
 
 import zlib
 from collections.abc import Iterator
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from itertools import islice
 from random import Random
 from typing import NamedTuple
+
+from workbench.tasks.digits_parts import Part
 
 ONES = [
     "zero",
@@ -41,17 +43,6 @@ REPORTS = (
 LARGEST = 999
 HELD_OUT = 4  # one in so many sentences is for evaluation only
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
-
-
-class Part(IntEnum):
-    """What a pair of sentences is for. Evaluation has the held-out sentences, and no others."""
-
-    CALIBRATION = 1
-    EVALUATION = 2
-    SEARCH = 3
-    TRAINING = 4
-    VALIDATION = 5  # of the shipped network, while it was made
-    WEIGHTS = 6  # what it learned from
 
 
 class Answer(StrEnum):

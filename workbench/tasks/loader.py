@@ -17,6 +17,9 @@ from workbench.tasks.base import Task, TaskOptions
 MAY_SHARE = ("calibration", "training")
 TASKS = {
     "digits_classification": "workbench.tasks.digits:DigitsClassification",
+    "digits_detection": "workbench.tasks.digits_detection:DigitsDetection",
+    "digits_segmentation": "workbench.tasks.digits_segmentation:DigitsSegmentation",
+    "digits_text": "workbench.tasks.digits_text:DigitsText",
     "images": "workbench.tasks.image_folder:ImageFolder",
 }
 
