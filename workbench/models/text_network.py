@@ -5,6 +5,8 @@ from typing import Any
 import paddle
 from paddle import nn
 
+from workbench.tasks.digits_sentences import Answer, vocabulary
+
 WIDTH, HEADS, LAYERS = 128, 4, 3
 LENGTH = 32  # tokens
 MASKED = -1e4  # added to the attention of tokens that only fill up
@@ -14,18 +16,18 @@ PAD = 0
 class Encoder(nn.Layer):
     """BERT-like encoder (Devlin et al., 2019) with ReLU, and classes read from its first token."""
 
-    def __init__(self, tokens: int, classes: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.words = nn.Embedding(tokens, WIDTH)
+        self.words = nn.Embedding(len(vocabulary()), WIDTH)
         self.sentences = nn.Embedding(2, WIDTH)
         self.positions = nn.Embedding(LENGTH, WIDTH)
         self.norm = nn.LayerNorm(WIDTH)
         layer = nn.TransformerEncoderLayer(WIDTH, HEADS, 4 * WIDTH, dropout=0.0, activation="relu")
         self.layers = nn.TransformerEncoder(layer, LAYERS)
-        self.classes = nn.Linear(WIDTH, classes)
+        self.classes = nn.Linear(WIDTH, len(Answer))
 
     def forward(self, input_ids: Any, token_type_ids: Any) -> Any:
-        """Tokens and number of their sentence, int64 [n, 32] each, to logits float32 [n, classes]."""
+        """Tokens and number of their sentence, int64 [n, 32] each, to logits float32 [n, 3]: false, true, unknown."""
         mask = (input_ids == PAD).astype("float32").unsqueeze([1, 2]) * MASKED
         embedded = self.words(input_ids) + self.sentences(token_type_ids) + self.positions(paddle.arange(LENGTH))
         return self.classes(self.layers(self.norm(embedded), mask)[:, 0])

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench.compatibility import import_paddle
-from workbench.models.sample import data_folder
+from workbench.models.sample import data_folder, load_weights
+from workbench.models.train_digits import save_weights
 from workbench.tasks.base import Sample
 from workbench.tasks.digits_parts import Part, PartSamples
 
@@ -28,8 +29,6 @@ def train_command(about: str | None, file: str, train: Callable[[int], Any], tas
     args = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"  # more round in another order each time
     paddle = import_paddle()
-    from workbench.models.training import load_weights, save_weights
-
     logging.basicConfig(format="%(asctime)s %(message)s", stream=sys.stdout)
     logger = logging.getLogger("workbench")
     logger.setLevel(logging.INFO)  # here, since importing paddle sets the root logger to WARNING

@@ -11,7 +11,7 @@ from workbench.compatibility import import_paddle
 from workbench.models.sample import TEXT_WEIGHTS
 from workbench.models.train_command import train_command
 from workbench.tasks.digits_parts import Part
-from workbench.tasks.digits_sentences import Answer, endless_pairs, vocabulary
+from workbench.tasks.digits_sentences import endless_pairs
 from workbench.tasks.digits_text import DigitsText, DigitsTextOptions
 
 STEPS = 2000
@@ -44,7 +44,7 @@ def train(seed: int) -> Any:
     from workbench.models.text_network import Encoder
     from workbench.models.training import fit
 
-    network = Encoder(len(vocabulary()), len(Answer))
+    network = Encoder()
     fit(network, batches(seed), text_loss, steps=STEPS, peak=PEAK)
     return network
 

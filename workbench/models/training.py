@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,16 +40,3 @@ def fit(network: Any, batches: Iterator[Any], loss: Callable[[Any, Any], Any], *
         if step % TOLD == 0:
             logger.info("step %d of %d: loss %.3f", step, steps, np.mean(losses[-TOLD:]))
     network.eval()
-
-
-def save_weights(network: Any, path: Path) -> None:
-    """Write the parameters and statistics of `network` as a compressed npz of float16 arrays."""
-    arrays = {name: value.numpy().astype(np.float16) for name, value in network.state_dict().items()}
-    np.savez_compressed(path, **arrays)
-
-
-def load_weights(network: Any, path: Path) -> Any:
-    """The network with what `save_weights` wrote, widened to float32."""
-    with np.load(path, allow_pickle=False) as arrays:
-        network.set_state_dict({name: arrays[name].astype(np.float32) for name in arrays.files})
-    return network
