@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from workbench.errors import InputError
 from workbench.tasks.base import Inputs, Outputs, Task, TaskOptions
 from workbench.tasks.labels import read_labels
-from workbench.tasks.preparation import Geometry, Image, Interpolation, Preparation
+from workbench.tasks.preparation import Geometry, Image, Preparation
 from workbench.tasks.segmentation.class_maps import (
     IGNORED,
     ClassMap,
@@ -47,14 +47,11 @@ class SegmentationOptions(TaskOptions):
         None, description="height and width of a sliding window; default: the whole image at once"
     )
     stride: tuple[int, int] | None = Field(None, description="steps of the window, down and right; default: its size")
-    multiple: int = Field(1, ge=1, description="a whole image is filled up until its sides are multiples of this")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.stride is not None and self.window is None:
             raise ValueError("`stride` is that of a `window`: give one, or leave it out")
-        if self.window is not None and self.multiple > 1:
-            raise ValueError("`multiple` is for whole images, and there is a `window`: leave one out")
         for name, pair in (("window", self.window), ("stride", self.stride)):
             if pair is not None and min(pair) < 1:
                 raise ValueError(f"`{name}` must be one pixel at least")
@@ -125,12 +122,11 @@ class SegmentationTask(Task):
     def labels(self, truth: Truth) -> Inputs:
         """The class map as the network sees it, int64 [windows, h, w], with the ignored class where there is no image."""
         classes = class_map(truth)
-        as_map = self.preparation.model_copy(
-            update={"interpolation": Interpolation.NEAREST, "pad": IGNORED, "scale": 1.0, "mean": (0, 0, 0), "std": (1, 1, 1)}
-        )  # fmt: skip
-        planes, geometry = as_map(np.repeat(classes[:, :, np.newaxis], 3, axis=2))
-        cut = self._windows(geometry.size).cut(planes[:1], fill=IGNORED)
-        return {"classes": cut[:, 0].astype(np.int64)}
+        geometry = self.preparation.geometry((classes.shape[0], classes.shape[1]))
+        seen = np.full((1, *geometry.size), IGNORED, np.int64)
+        part = _image_part(seen, geometry)
+        part[:] = _resized(classes[np.newaxis], (part.shape[1], part.shape[2]), nearest=True)
+        return {"classes": self._windows(geometry.size).cut(seen, fill=IGNORED)[:, 0]}
 
     def loss(self, outputs: dict[str, Any], labels: dict[str, Any]) -> Any:
         """Cross entropy of the scores, float [N, classes, h, w], at each pixel that counts.
@@ -166,9 +162,7 @@ class SegmentationTask(Task):
         return self._confused[key][-1]
 
     def _windows(self, whole: tuple[int, int]) -> Windows:
-        window = self.options.window
-        if window is None:
-            return Windows.padded(whole, self.options.multiple)
+        window = self.options.window or whole
         return Windows(whole, window, self.options.stride or window)
 
     def _output(self, outputs: dict[str, Any]) -> Any:
