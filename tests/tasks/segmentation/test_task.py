@@ -21,7 +21,7 @@ class Fixed(SegmentationTask):
 
 
 def make(**options: Any) -> Fixed:
-    given = {"classes": 4} | options
+    given = {"classes": 4, "preparation": {}} | options
     return Fixed(Fixed.Options.model_validate(given), Path())
 
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from workbench.errors import InputError
-from workbench.tasks.base import Inputs, Outputs, Task, TaskOptions
-from workbench.tasks.labels import read_labels
+from workbench.tasks.base import Inputs, Outputs
+from workbench.tasks.deploy_files import Family
+from workbench.tasks.image_task import ImageOptions, ImageTask
 from workbench.tasks.preparation import Geometry, Image, Preparation
 from workbench.tasks.segmentation.class_maps import (
     IGNORED,
@@ -26,6 +27,7 @@ from workbench.tasks.segmentation.class_maps import (
 from workbench.tasks.segmentation.windows import Windows
 
 MOST_CLASSES = IGNORED
+HALVES = (0.5, 0.5, 0.5)
 
 
 class Seen(NamedTuple):
@@ -35,14 +37,14 @@ class Seen(NamedTuple):
     windows: Windows
 
 
-class SegmentationOptions(TaskOptions):
+class SegmentationOptions(ImageOptions):
     """How an image becomes inputs, and outputs become classes."""
 
-    preparation: Preparation = Field(Preparation(), description="how an image becomes the network's input")
     input: str = Field("x", description="name of the model's input")
     output: str = Field("", description="name of the output with the scores or classes; default: the first")
-    classes: int | None = Field(None, ge=2, le=MOST_CLASSES, description="number of classes; default: that of `labels`")
-    labels: Path | None = Field(None, description="file with the name of a class in each line; relative to the recipe")
+    classes: int | None = Field(
+        None, ge=2, le=MOST_CLASSES, description="number of classes; default: that of their names"
+    )
     window: tuple[int, int] | None = Field(
         None, description="height and width of a sliding window; default: the whole image at once"
     )
@@ -58,7 +60,7 @@ class SegmentationOptions(TaskOptions):
         return self
 
 
-class SegmentationTask(Task):
+class SegmentationTask(ImageTask):
     """Segmentation of a decoded RGB image, uint8 [h, w, 3]; a truth is a class map, uint8 [h, w], or a callable that reads one.
 
     Whether the model itself picks the class (argmax) is seen from its output: scores, float [n, classes, h, w], or
@@ -67,6 +69,8 @@ class SegmentationTask(Task):
 
     Options = SegmentationOptions
     primary_metric = "miou"
+    family = Family.SEGMENTATION
+    usual = Preparation(mean=HALVES, std=HALVES)
 
     def __init__(self, options: Any, folder: Path) -> None:
         super().__init__(options, folder)
@@ -75,21 +79,12 @@ class SegmentationTask(Task):
     @cached_property
     def class_names(self) -> tuple[str, ...]:
         """The names of the classes. Raises InputError when neither they nor their number are given."""
-        if self.options.labels is not None:
-            return read_labels(self.folder / self.options.labels, expected=self.options.classes)
-        if self.options.classes is None:
+        names, count = self.label_names, self.options.classes
+        if not names and count is None:
             raise InputError("segmentation: the number of classes is not known; give `classes` or `labels`")
-        return tuple(str(index) for index in range(self.options.classes))
-
-    @property
-    def preparation(self) -> Preparation:
-        """How an image becomes the network's input."""
-        found: Preparation = self.options.preparation
-        return found
-
-    def files(self) -> Sequence[Path]:
-        """The labels, whose number every figure depends on."""
-        return [self.folder / self.options.labels] if self.options.labels is not None else []
+        if names and count not in (None, len(names)):
+            raise InputError(f"segmentation: {len(names)} names for {count} classes; mend `labels` or `classes`")
+        return names or tuple(str(index) for index in range(count))
 
     def preprocess(self, image: Image) -> tuple[Inputs, Seen]:
         """Turn an RGB image, uint8 [h, w, 3], into float32 [windows, 3, height, width]; one window is the whole image."""
