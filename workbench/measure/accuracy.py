@@ -60,7 +60,8 @@ def check_job(
     with BACKENDS[backend].open(source, wanted) as session:
         parity: list[dict[str, Any]] = []
         for index, inputs in enumerate(_inputs(load_task(task))):
-            outputs = unstack(session.run(stack([inputs] * wanted.batch)), wanted.batch)[0]
+            same = [inputs] * wanted.batch
+            outputs = unstack(session.run(stack(same)), same)[0]
             _refuse_not_a_number(outputs)
             if reference is not None:
                 parity.append(_parity(np.load(Path(reference) / f"reference-{index}.npz", allow_pickle=False), outputs))

@@ -5,10 +5,10 @@ from pathlib import Path
 from workbench.errors import InputError
 
 
-def read_labels(path: Path, *, expected: int | None = None) -> tuple[str, ...]:
+def read_labels(path: Path) -> tuple[str, ...]:
     """The name of a class in each line; a line may start with the class's number, as PaddleClas writes them.
 
-    Raises InputError for a file that cannot be read, and for a number of names other than `expected`.
+    Raises InputError for a file that cannot be read.
     """
     try:
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
@@ -17,6 +17,4 @@ def read_labels(path: Path, *, expected: int | None = None) -> tuple[str, ...]:
         raise InputError(f"labels {path}: {reason}; give a file with the name of a class in each line") from None
     if lines and all(line.split(maxsplit=1)[0] == str(number) and " " in line for number, line in enumerate(lines)):
         lines = [line.split(maxsplit=1)[1] for line in lines]
-    if expected is not None and len(lines) != expected:
-        raise InputError(f"labels {path}: {len(lines)} names for {expected} classes; give one for each")
     return tuple(lines)

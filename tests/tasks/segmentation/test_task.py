@@ -21,7 +21,7 @@ class Fixed(SegmentationTask):
 
 
 def make(**options: Any) -> Fixed:
-    given = {"classes": 4} | options
+    given = {"classes": 4, "preparation": {}} | options
     return Fixed(Fixed.Options.model_validate(given), Path())
 
 
@@ -43,7 +43,7 @@ BLOCKS = np.kron(np.random.default_rng(4).integers(0, 4, (5, 6)), np.ones((8, 8)
     "options",
     [
         {},
-        {"multiple": 32},
+        {"preparation": {"multiple": 32}},
         {"window": [16, 20]},
         {"window": [16, 20], "stride": [9, 7]},
         {"window": [64, 20], "stride": [64, 13]},
@@ -60,7 +60,7 @@ def test_segmentation_gives_each_pixel_its_class_when_seen_whole_or_through_wind
 
 
 def test_segmentation_input_has_the_sides_asked_for_when_padded_or_cut():
-    assert make(multiple=32).preprocess(picture(CLASSES))[0]["x"].shape == (1, 3, 64, 64)
+    assert make(preparation={"multiple": 32}).preprocess(picture(CLASSES))[0]["x"].shape == (1, 3, 64, 64)
     assert make(window=[16, 20]).preprocess(picture(CLASSES))[0]["x"].shape == (3 * 3, 3, 16, 20)
     assert make(window=[16, 20], stride=[8, 33]).preprocess(picture(CLASSES))[0]["x"].shape == (4 * 2, 3, 16, 20)
 
@@ -168,7 +168,7 @@ def test_labels_lie_as_the_input_does_when_the_image_is_padded():
     assert (found.shape, found.dtype) == ((1, 40, 60), np.int64)
     assert (found[0, :, 10:50] == 0).all()
     assert (found[0, :, :10] == 255).all()
-    padded = make(multiple=32).labels(lambda: CLASSES)["classes"]
+    padded = make(preparation={"multiple": 32}).labels(lambda: CLASSES)["classes"]
     assert padded.shape == (1, 64, 64)
     assert np.array_equal(padded[0, :37, :53], CLASSES)
     assert (padded[0, 37:] == 255).all()
@@ -184,7 +184,6 @@ def test_highest_is_argmax_when_scores_are_equal_too():
     ("options", "message"),
     [
         ({"stride": [4, 4]}, "`stride` is that of a `window`"),
-        ({"window": [4, 4], "multiple": 2}, "`multiple` is for whole images"),
         ({"window": [0, 4]}, "`window` must be one pixel at least"),
     ],
 )

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from workbench.errors import InputError
-from workbench.tasks.base import Inputs, Outputs, Task, TaskOptions
-from workbench.tasks.labels import read_labels
-from workbench.tasks.preparation import Geometry, Image, Interpolation, Preparation
+from workbench.tasks.base import Inputs, Outputs
+from workbench.tasks.deploy_files import Family
+from workbench.tasks.image_task import ImageOptions, ImageTask
+from workbench.tasks.preparation import Geometry, Image, Preparation
 from workbench.tasks.segmentation.class_maps import (
     IGNORED,
     ClassMap,
@@ -26,6 +27,7 @@ from workbench.tasks.segmentation.class_maps import (
 from workbench.tasks.segmentation.windows import Windows
 
 MOST_CLASSES = IGNORED
+HALVES = (0.5, 0.5, 0.5)
 
 
 class Seen(NamedTuple):
@@ -35,33 +37,30 @@ class Seen(NamedTuple):
     windows: Windows
 
 
-class SegmentationOptions(TaskOptions):
+class SegmentationOptions(ImageOptions):
     """How an image becomes inputs, and outputs become classes."""
 
-    preparation: Preparation = Field(Preparation(), description="how an image becomes the network's input")
     input: str = Field("x", description="name of the model's input")
     output: str = Field("", description="name of the output with the scores or classes; default: the first")
-    classes: int | None = Field(None, ge=2, le=MOST_CLASSES, description="number of classes; default: that of `labels`")
-    labels: Path | None = Field(None, description="file with the name of a class in each line; relative to the recipe")
+    classes: int | None = Field(
+        None, ge=2, le=MOST_CLASSES, description="number of classes; default: that of their names"
+    )
     window: tuple[int, int] | None = Field(
         None, description="height and width of a sliding window; default: the whole image at once"
     )
     stride: tuple[int, int] | None = Field(None, description="steps of the window, down and right; default: its size")
-    multiple: int = Field(1, ge=1, description="a whole image is filled up until its sides are multiples of this")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.stride is not None and self.window is None:
             raise ValueError("`stride` is that of a `window`: give one, or leave it out")
-        if self.window is not None and self.multiple > 1:
-            raise ValueError("`multiple` is for whole images, and there is a `window`: leave one out")
         for name, pair in (("window", self.window), ("stride", self.stride)):
             if pair is not None and min(pair) < 1:
                 raise ValueError(f"`{name}` must be one pixel at least")
         return self
 
 
-class SegmentationTask(Task):
+class SegmentationTask(ImageTask):
     """Segmentation of a decoded RGB image, uint8 [h, w, 3]; a truth is a class map, uint8 [h, w], or a callable that reads one.
 
     Whether the model itself picks the class (argmax) is seen from its output: scores, float [n, classes, h, w], or
@@ -70,6 +69,8 @@ class SegmentationTask(Task):
 
     Options = SegmentationOptions
     primary_metric = "miou"
+    family = Family.SEGMENTATION
+    usual = Preparation(mean=HALVES, std=HALVES)
 
     def __init__(self, options: Any, folder: Path) -> None:
         super().__init__(options, folder)
@@ -78,21 +79,12 @@ class SegmentationTask(Task):
     @cached_property
     def class_names(self) -> tuple[str, ...]:
         """The names of the classes. Raises InputError when neither they nor their number are given."""
-        if self.options.labels is not None:
-            return read_labels(self.folder / self.options.labels, expected=self.options.classes)
-        if self.options.classes is None:
+        names, count = self.label_names, self.options.classes
+        if not names and count is None:
             raise InputError("segmentation: the number of classes is not known; give `classes` or `labels`")
-        return tuple(str(index) for index in range(self.options.classes))
-
-    @property
-    def preparation(self) -> Preparation:
-        """How an image becomes the network's input."""
-        found: Preparation = self.options.preparation
-        return found
-
-    def files(self) -> Sequence[Path]:
-        """The labels, whose number every figure depends on."""
-        return [self.folder / self.options.labels] if self.options.labels is not None else []
+        if names and count not in (None, len(names)):
+            raise InputError(f"segmentation: {len(names)} names for {count} classes; mend `labels` or `classes`")
+        return names or tuple(str(index) for index in range(count))
 
     def preprocess(self, image: Image) -> tuple[Inputs, Seen]:
         """Turn an RGB image, uint8 [h, w, 3], into float32 [windows, 3, height, width]; one window is the whole image."""
@@ -125,12 +117,11 @@ class SegmentationTask(Task):
     def labels(self, truth: Truth) -> Inputs:
         """The class map as the network sees it, int64 [windows, h, w], with the ignored class where there is no image."""
         classes = class_map(truth)
-        as_map = self.preparation.model_copy(
-            update={"interpolation": Interpolation.NEAREST, "pad": IGNORED, "scale": 1.0, "mean": (0, 0, 0), "std": (1, 1, 1)}
-        )  # fmt: skip
-        planes, geometry = as_map(np.repeat(classes[:, :, np.newaxis], 3, axis=2))
-        cut = self._windows(geometry.size).cut(planes[:1], fill=IGNORED)
-        return {"classes": cut[:, 0].astype(np.int64)}
+        geometry = self.preparation.geometry((classes.shape[0], classes.shape[1]))
+        seen = np.full((1, *geometry.size), IGNORED, np.int64)
+        part = _image_part(seen, geometry)
+        part[:] = _resized(classes[np.newaxis], (part.shape[1], part.shape[2]), nearest=True)
+        return {"classes": self._windows(geometry.size).cut(seen, fill=IGNORED)[:, 0]}
 
     def loss(self, outputs: dict[str, Any], labels: dict[str, Any]) -> Any:
         """Cross entropy of the scores, float [N, classes, h, w], at each pixel that counts.
@@ -166,9 +157,7 @@ class SegmentationTask(Task):
         return self._confused[key][-1]
 
     def _windows(self, whole: tuple[int, int]) -> Windows:
-        window = self.options.window
-        if window is None:
-            return Windows.padded(whole, self.options.multiple)
+        window = self.options.window or whole
         return Windows(whole, window, self.options.stride or window)
 
     def _output(self, outputs: dict[str, Any]) -> Any:

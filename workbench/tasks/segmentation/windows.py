@@ -20,12 +20,6 @@ class Windows:
     size: tuple[int, int]
     stride: tuple[int, int]
 
-    @classmethod
-    def padded(cls, whole: tuple[int, int], multiple: int) -> "Windows":
-        """One window: the whole input, filled up so that its sides are multiples of a number."""
-        size = (-(-whole[0] // multiple) * multiple, -(-whole[1] // multiple) * multiple)
-        return cls(whole, size, size)
-
     @property
     def corners(self) -> list[tuple[int, int]]:
         """Top and left of each window, row by row."""
