@@ -1,17 +1,14 @@
 """Number sentences: the same each time, balanced, true to the numbers, none of evaluation's in training."""
 
 from collections import Counter
-from itertools import groupby, islice
+from itertools import islice
 
 import pytest
 
 from workbench.tasks.digits_parts import Part
 from workbench.tasks.digits_sentences import (
-    PEOPLE,
     SPECIAL,
-    THINGS,
     Answer,
-    Pair,
     endless_pairs,
     is_held_out,
     part_pairs,
@@ -58,31 +55,22 @@ def test_evaluation_sentences_occur_nowhere_else_when_parts_are_made():
         assert not evaluation & others
 
 
-def test_answers_are_balanced_with_every_claim_when_there_are_many():
-    pairs = part_pairs(Part.EVALUATION, 900)
-    counts = Counter((pair.second.split()[2], pair.answer) for pair in pairs)
-    assert len(counts) == 9
-    assert min(counts.values()) > 60
-    assert max(counts.values()) < 140
+def test_answers_are_balanced_when_there_are_many():
+    counts = Counter(pair.answer for pair in part_pairs(Part.EVALUATION, 900))
+    assert len(counts) == len(Answer)
+    assert min(counts.values()) > 250
 
 
-def understood(pair: Pair) -> Answer:
-    """The answer by reading the words, apart from the generator."""
-    words = pair.first.split()
-    runs = [" ".join(run) for counts, run in groupby(words, key=COUNTING.__contains__) if counts]
-    numbers = [NUMBERS[run] for run in (run.removeprefix("and").removesuffix("and").strip() for run in runs) if run]
-    owned = dict(zip((word for word in words if word in PEOPLE), numbers, strict=True))
-    thing = next(word for word in words if word in THINGS)
-    first, *_, last = claim = pair.second.split()
-    if thing not in claim or not {first, last} <= {*owned}:
-        return Answer.UNKNOWN
-    x, y = owned[first], owned[last]
-    return Answer.TRUE if {"more": x > y, "fewer": x < y, "as": x == y}[claim[2]] else Answer.FALSE
+def number_in(sentence: str) -> int:
+    """The number by reading the words, apart from the generator."""
+    return NUMBERS[" ".join(word for word in sentence.split() if word in COUNTING)]
 
 
-def test_answers_follow_from_the_sentences_when_read_by_someone_else():
+def test_answers_are_those_of_the_numbers_when_read_by_someone_else():
     for pair in part_pairs(Part.EVALUATION, 200):
-        assert understood(pair) is list(Answer)[pair.answer], pair
+        first, second = number_in(pair.first), number_in(pair.second)
+        wanted = Answer.LESS if first < second else Answer.MORE if first > second else Answer.EQUAL
+        assert list(Answer)[pair.answer] is wanted, pair
 
 
 def test_vocabulary_has_every_word_when_sentences_are_tokenised():
@@ -96,6 +84,6 @@ def test_vocabulary_has_every_word_when_sentences_are_tokenised():
 def test_no_sentence_is_cut_when_the_longest_are_tokenised(tmp_path):
     task = DigitsText(DigitsTextOptions(), tmp_path)
     longest = spelled(999)
-    pair = (f"there are {longest} apples with anna and {longest} with ben", "anna has as many apples as ben")
+    pair = (f"there are {longest} apples with anna", f"there are {longest} coins with ben")
     inputs, _ = task.preprocess(pair)
     assert (inputs["input_ids"] != 0).sum() == sum(len(sentence.split()) for sentence in pair) + 3

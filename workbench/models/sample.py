@@ -17,7 +17,7 @@ CHECKSUMS = "checksums.sha256"
 DETECTOR_WEIGHTS = "digits_detection.npz"
 SEGMENTER_WEIGHTS = "digits_segmentation.npz"
 TEXT_WEIGHTS = "digits_text.npz"
-SCENE: tuple[list[int | None], str] = ([None, 3, 192, 192], "float32")
+SCENE: tuple[list[int | None], str] = ([None, 3, 128, 128], "float32")
 
 
 def data_folder() -> Path:
@@ -72,7 +72,7 @@ def build_digits_mobilenet(weights: Path, out_dir: Path, *, scale: float = 1.0) 
 
 
 def build_digits_detection(weights: Path, out_dir: Path) -> None:
-    """Write the detector of digits. Input "image": float32 [n, 3, 192, 192]; outputs: see `Detector`."""
+    """Write the detector of digits. Input "image": float32 [n, 3, 128, 128]; outputs: see `Detector`."""
     with _dynamic():
         from workbench.models.scene_networks import Detector
 
@@ -80,7 +80,7 @@ def build_digits_detection(weights: Path, out_dir: Path) -> None:
 
 
 def build_digits_segmentation(weights: Path, out_dir: Path) -> None:
-    """Write the segmenter of digits. Input "image": float32 [n, 3, 192, 192]; output: see `Segmenter`."""
+    """Write the segmenter of digits. Input "image": float32 [n, 3, 128, 128]; output: see `Segmenter`."""
     with _dynamic():
         from workbench.models.scene_networks import Segmenter
 
@@ -88,9 +88,10 @@ def build_digits_segmentation(weights: Path, out_dir: Path) -> None:
 
 
 def build_digits_text(weights: Path, out_dir: Path) -> None:
-    """Write the reader of number sentences. Inputs "input_ids", "token_type_ids": int64 [n, 32]; output: see `Encoder`."""
+    """Write the reader of number sentences. Inputs "input_ids", "token_type_ids": int64 [n, 24]; output: see `Encoder`."""
     with _dynamic():
-        from workbench.models.text_network import LENGTH, Encoder
+        from workbench.models.text_network import Encoder
+        from workbench.tasks.digits_sentences import LENGTH
 
         tokens = ([None, LENGTH], "int64")
         _save(load_weights(Encoder(), weights), {"input_ids": tokens, "token_type_ids": tokens}, out_dir)

@@ -49,7 +49,7 @@ class Trunk(nn.Layer):
         self.merge = conv_norm(WIDTH, WIDTH)
 
     def forward(self, image: Any) -> tuple[Any, Any, Any]:
-        """Image float32 [n, 3, 192, 192] to features [n, 16, 96, 96], [n, 32, 48, 48] and [n, 64, 24, 24]."""
+        """Image float32 [n, 3, 128, 128] to features [n, 16, 64, 64], [n, 32, 32, 32] and [n, 64, 16, 16]."""
         at2 = self.at2(image)
         at4 = self.at4(at2)
         at8 = self.at8(at4)
@@ -70,7 +70,7 @@ class Detector(nn.Layer):
         self.register_buffer("centres", paddle.to_tensor(point_centres()), persistable=False)
 
     def forward(self, image: Any) -> tuple[Any, Any]:
-        """Image float32 [n, 3, 192, 192] to boxes [n, points, 4], x1, y1, x2, y2 in pixels, and scores [n, 10, points] in 0..1."""
+        """Image float32 [n, 3, 128, 128] to boxes [n, points, 4], x1, y1, x2, y2 in pixels, and scores [n, 10, points] in 0..1."""
         features = self.trunk(image)[-1]
         # Left, top, right and bottom of the point, in strides.
         sides = functional.relu(self.distances(features)).flatten(2).transpose([0, 2, 1]) * STRIDE
@@ -84,20 +84,13 @@ class Segmenter(nn.Layer):
     def __init__(self) -> None:
         super().__init__()
         self.trunk = Trunk()
-        self.from8, self.side4, self.merge4 = (
-            conv_norm(WIDTH, 32, kernel=1),
-            conv_norm(32, 32, kernel=1),
-            conv_norm(32, 32),
-        )
-        self.from4, self.side2, self.merge2 = (
-            conv_norm(32, 24, kernel=1),
-            conv_norm(16, 24, kernel=1),
-            conv_norm(24, 24),
-        )
-        self.classes = nn.Conv2D(24, DIGITS + 1, 1)
+        self.from8, self.side4 = conv_norm(WIDTH, 32, kernel=1), conv_norm(32, 32, kernel=1)
+        self.from4, self.side2 = conv_norm(32, 16, kernel=1), conv_norm(16, 16, kernel=1)
+        self.merge4, self.merge2 = conv_norm(32, 32), conv_norm(16, 16)
+        self.classes = nn.Conv2D(16, DIGITS + 1, 1)
 
     def forward(self, image: Any) -> Any:
-        """Image float32 [n, 3, 192, 192] to logits [n, 11, 192, 192]: ground, then the ten digits."""
+        """Image float32 [n, 3, 128, 128] to logits [n, 11, 128, 128]: ground, then the ten digits."""
         at2, at4, at8 = self.trunk(image)
         at4 = self.merge4(self.side4(at4) + functional.upsample(self.from8(at8), scale_factor=[2, 2]))
         at2 = self.merge2(self.side2(at2) + functional.upsample(self.from4(at4), scale_factor=[2, 2]))

@@ -5,10 +5,9 @@ from typing import Any
 import paddle
 from paddle import nn
 
-from workbench.tasks.digits_sentences import Answer, vocabulary
+from workbench.tasks.digits_sentences import LENGTH, Answer, vocabulary
 
 WIDTH, HEADS, LAYERS = 128, 4, 3
-LENGTH = 32  # tokens
 MASKED = -1e4  # added to the attention of tokens that only fill up
 PAD = 0
 
@@ -27,7 +26,7 @@ class Encoder(nn.Layer):
         self.classes = nn.Linear(WIDTH, len(Answer))
 
     def forward(self, input_ids: Any, token_type_ids: Any) -> Any:
-        """Tokens and number of their sentence, int64 [n, 32] each, to logits float32 [n, 3]: false, true, unknown."""
+        """Tokens and number of their sentence, int64 [n, 24] each, to logits float32 [n, 3]: less, equal, more."""
         mask = (input_ids == PAD).astype("float32").unsqueeze([1, 2]) * MASKED
         embedded = self.words(input_ids) + self.sentences(token_type_ids) + self.positions(paddle.arange(LENGTH))
         return self.classes(self.layers(self.norm(embedded), mask)[:, 0])

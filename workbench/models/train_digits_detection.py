@@ -15,11 +15,11 @@ from workbench.tasks.digits import normalise
 from workbench.tasks.digits_detection import DigitsDetection, DigitsDetectionOptions
 from workbench.tasks.digits_scenes import Scene, weights_scenes
 
-STEPS = 1000
+STEPS = 600
 BATCH = 16
 PEAK = 4e-3  # learning rate
 CENTRAL = 0.5  # points in this middle part of a box look for its digit
-NEAR = 6.0  # pixels; so do points this near to the middle, however small the digit
+NEAR = 5.0  # pixels; so do points this near to the middle, however small the digit
 BOX_WEIGHT = 2.0
 
 

@@ -14,8 +14,8 @@ from workbench.tasks.digits import normalise
 from workbench.tasks.digits_scenes import weights_scenes
 from workbench.tasks.digits_segmentation import DigitsSegmentation, DigitsSegmentationOptions
 
-STEPS = 700
-BATCH = 12
+STEPS = 500
+BATCH = 16
 PEAK = 4e-3  # learning rate
 GROUND_WEIGHT = 0.3  # there is far more ground than ink
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from workbench.tasks.digits import VALIDATION_SCANS, Digits, load_digits
 from workbench.tasks.digits_parts import Part
 
-SCENE_SIZE = 192  # pixels, height and width
+SCENE_SIZE = 128  # pixels, height and width
 DIGITS = (3, 7)  # in a scene, least and most
-SIDE = (26.0, 84.0)  # pixels that the eight rows of a scan are enlarged to
+SIDE = (20.0, 56.0)  # pixels that the eight rows of a scan are enlarged to
 TURN = 12.0  # degrees, either way
 OVERLAP = 0.12  # of the smaller box, at most
 TRIES = 20  # places that are tried for a digit before it is left out
@@ -29,8 +29,8 @@ Box = tuple[int, int, int, int]
 class Scene:
     """A picture and what is in it.
 
-    `image` is uint8 [192, 192, 3] RGB; `boxes` float32 [n, 4] as x1, y1, x2, y2 in pixels, from the first pixel of a digit's ink
-    to the end of its last; `digits` int64 [n] in 0..9; `class_map` uint8 [192, 192]: 0 is ground, d + 1 the ink of digit d.
+    `image` is uint8 [128, 128, 3] RGB; `boxes` float32 [n, 4] as x1, y1, x2, y2 in pixels, from the first pixel of a digit's ink
+    to the end of its last; `digits` int64 [n] in 0..9; `class_map` uint8 [128, 128]: 0 is ground, d + 1 the ink of digit d.
     """
 
     image: Image
@@ -83,7 +83,7 @@ def _scans(part: Part) -> Digits:
 
 
 def _ground(random: np.random.Generator) -> NDArray[np.float32]:
-    """Coloured noise of several grains over a plain colour, in half of the scenes with stripes: float32 [192, 192, 3]."""
+    """Coloured noise of several grains over a plain colour, in half of the scenes with stripes: float32 [128, 128, 3]."""
     import cv2
 
     plain = random.uniform(60, 195) + random.uniform(-25, 25, 3)

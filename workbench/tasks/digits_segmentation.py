@@ -28,5 +28,5 @@ class DigitsSegmentation(SceneSamples, SegmentationTask):
         return ("ground", *(str(digit) for digit in range(10)))
 
     def truth(self, scene: Scene) -> ClassMap:
-        """The class map, uint8 [192, 192]."""
+        """The class map, uint8 [128, 128]."""
         return scene.class_map

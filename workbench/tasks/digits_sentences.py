@@ -1,4 +1,4 @@
-"""Sentences of the shipped text sample: two people own spelled numbers of things, and a second sentence compares them."""
+"""Sentences of the shipped text sample: each says in words how many things somebody has, and two of them are compared."""
 
 import zlib
 from collections.abc import Iterator
@@ -34,23 +34,19 @@ ONES = [
 TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 PEOPLE = ["anna", "ben", "clara", "david", "emma", "frank", "grace", "henry"]
 THINGS = ["apples", "books", "coins", "shells", "stamps", "stones"]
-CLAIMS = ("{0} has more {2} than {1}", "{0} has fewer {2} than {1}", "{0} has as many {2} as {1}")
-REPORTS = (
-    "{0} has {1} {4} and {2} has {3}",
-    "{0} owns {1} {4} while {2} owns {3}",
-    "there are {1} {4} with {0} and {3} with {2}",
-)
+SAYINGS = ("{0} has {1} {2}", "there are {1} {2} with {0}", "of {2} {0} owns {1}")
 LARGEST = 999
+LENGTH = 24  # tokens of the longest pair, with [CLS] and both [SEP], and one to spare
 HELD_OUT = 4  # one in so many sentences is for evaluation only
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
 
 class Answer(StrEnum):
-    """Whether the second sentence follows from the first, in the order of the classes."""
+    """What the first sentence's number is against the second's, in the order of the classes."""
 
-    FALSE = "false"
-    TRUE = "true"
-    UNKNOWN = "unknown"
+    LESS = "less"
+    EQUAL = "equal"
+    MORE = "more"
 
 
 class Pair(NamedTuple):
@@ -74,7 +70,7 @@ def spelled(number: int) -> str:
 
 def vocabulary() -> list[str]:
     """Every token there is, in the order of their ids."""
-    templates = " ".join(CLAIMS + REPORTS).split()
+    templates = " ".join(SAYINGS).split()
     words = {*ONES, *TENS, *PEOPLE, *THINGS, "hundred", "and", *(word for word in templates if "{" not in word)}
     return [*SPECIAL, *sorted(words)]
 
@@ -104,23 +100,13 @@ def endless_pairs(part: Part, seed: int) -> Iterator[Pair]:
 
 
 def _pair(chance: Random) -> Pair:
-    """The three answers are equally frequent with each claim, and nothing but the sentences' meaning tells them apart."""
-    first, second, stranger = chance.sample(PEOPLE, 3)
-    thing, other = chance.sample(THINGS, 2)
+    """Less, equal and more are equally frequent; people and things say nothing about the answer."""
     a, b = _numbers(chance)
-    report = chance.choice(REPORTS).format(first, spelled(a), second, spelled(b), thing)
-    people = [first, second]
-    if chance.random() < 0.5:
-        people, a, b = [second, first], b, a
-    claim = true = CLAIMS[0 if a > b else 1 if a < b else 2]
-    answer = chance.choice(list(Answer))
-    if answer is Answer.FALSE:
-        claim = chance.choice([c for c in CLAIMS if c != true])
-    elif answer is Answer.UNKNOWN and chance.random() < 0.5:
-        thing = other
-    elif answer is Answer.UNKNOWN:
-        people[chance.randrange(2)] = stranger
-    return Pair(report, claim.format(*people, thing), list(Answer).index(answer))
+    first, second = (
+        chance.choice(SAYINGS).format(person, spelled(number), chance.choice(THINGS))
+        for person, number in zip(chance.sample(PEOPLE, 2), (a, b), strict=True)
+    )
+    return Pair(first, second, 1 + (a > b) - (a < b))
 
 
 def _numbers(chance: Random) -> tuple[int, int]:

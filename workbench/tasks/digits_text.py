@@ -1,4 +1,4 @@
-"""The shipped text task: does what a second sentence says of two numbers follow from the first?"""
+"""The shipped text task: is the number that one sentence spells less than, equal to or more than another's?"""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from pydantic import Field
 from workbench.models.sample import data_folder
 from workbench.tasks.base import Sample
 from workbench.tasks.digits_parts import Part, PartSamples, SampleCounts
-from workbench.tasks.digits_sentences import Pair, part_pairs
+from workbench.tasks.digits_sentences import LENGTH, Pair, part_pairs
 from workbench.tasks.text import Text, TextOptions, TextTask
 
 VOCABULARY = Path("digits_text_vocabulary.txt")
@@ -17,12 +17,12 @@ class DigitsTextOptions(SampleCounts, TextOptions):
     """How many pairs of sentences to use, and how they become inputs."""
 
     vocabulary: Path = Field(VOCABULARY, description="a token a line; default: the shipped one, in data/")
-    max_length: int = Field(32, ge=3, description="tokens that every pair is cut or filled up to")
+    max_length: int = Field(LENGTH, ge=3, description="tokens that every pair is cut or filled up to")
     evaluation_samples: int = Field(600, ge=1)
 
 
 class DigitsText(PartSamples, TextTask):
-    """Three classes: false, true, unknown. Evaluation has pairs of held-out sentences."""
+    """Three classes: less, equal, more. Evaluation has pairs of held-out sentences."""
 
     Options = DigitsTextOptions
 
