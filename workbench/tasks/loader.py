@@ -16,6 +16,7 @@ from workbench.tasks.base import Task, TaskOptions
 
 MAY_SHARE = ("calibration", "training")
 TASKS = {
+    "classification": "workbench.tasks.classification:Classification",
     "digits_classification": "workbench.tasks.digits:DigitsClassification",
     "images": "workbench.tasks.image_folder:ImageFolder",
 }
