@@ -15,7 +15,7 @@ from workbench.tasks.deploy_files import Family
 from workbench.tasks.deploy_steps import IMAGENET_MEAN, IMAGENET_STD
 from workbench.tasks.image_folder import ENDINGS, read_image
 from workbench.tasks.image_task import ImageOptions, ImageTask
-from workbench.tasks.parts import Parts, PartsOptions, share_out
+from workbench.tasks.parts import PartsOptions, PartsTask
 from workbench.tasks.preparation import Image, Preparation, Resize
 from workbench.tasks.text_files import read_text_file
 
@@ -87,39 +87,26 @@ class LabelledImagesOptions(ClassificationOptions, PartsOptions):
     training_list: Path | None = Field(None, description="list of those; default: a folder for each class")
 
 
-class Classification(ClassificationTask):
+class Classification(PartsTask, ClassificationTask):
     """Classification of a user's images."""
 
-    Options = LabelledImagesOptions
-
-    def calibration(self) -> Sequence[Sample]:
-        """The first of the training images, in a shuffled order, or else of the images."""
-        return self._parts.calibration
-
-    def search(self) -> Sequence[Sample]:
-        """Those after them."""
-        return self._parts.search
-
-    def training(self) -> Sequence[Sample]:
-        """The training images that are not searched by."""
-        return self._parts.training
-
-    def evaluation(self) -> Sequence[Sample]:
-        """The images that are in no other part."""
-        return self._parts.evaluation
+    Options: ClassVar[type[LabelledImagesOptions]] = LabelledImagesOptions
 
     def files(self) -> Sequence[Path]:
         """Those of every image task, and the lists."""
         lists = (self.options.image_list, self.options.training_list)
         return [*super().files(), *(self.folder / file for file in lists if file is not None)]
 
-    @cached_property
-    def _parts(self) -> Parts:
+    def evaluation_data(self) -> Sequence[Sample]:
+        """The images."""
+        return self._read(self.options.images, self.options.image_list)
+
+    def training_data(self) -> Sequence[Sample] | None:
+        """The training images."""
         options = self.options
-        images = self._read(options.images, options.image_list)
         if options.training_images is None and options.training_list is None:
-            return share_out(images, None, options)
-        return share_out(images, self._read(options.training_images or options.images, options.training_list), options)
+            return None
+        return self._read(options.training_images or options.images, options.training_list)
 
     def _read(self, folder: Path, names: Path | None) -> list[Sample]:
         where = self.folder / folder
@@ -158,7 +145,7 @@ def _listed(folder: Path, names: Path) -> list[tuple[Path, int]]:
         if not line.strip():
             continue
         match line.rsplit(maxsplit=1):
-            case [name, label] if label.isdigit():
+            case [name, label] if label.isdecimal():
                 path = folder / name.strip()
             case _:
                 raise InputError(

@@ -19,6 +19,8 @@ TASKS = {
     "classification": "workbench.tasks.classification:Classification",
     "digits_classification": "workbench.tasks.digits:DigitsClassification",
     "images": "workbench.tasks.image_folder:ImageFolder",
+    "segmentation": "workbench.tasks.segmentation.masked_images:MaskedImages",
+    "text": "workbench.tasks.text.sentences:Sentences",
 }
 
 

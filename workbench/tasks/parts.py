@@ -1,13 +1,15 @@
 """Sharing out a user's samples: some to calibrate on, some to search by, some to learn from, the others to evaluate on."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
 from pydantic import Field
 
-from workbench.tasks.base import Sample, TaskOptions
+from workbench.tasks.base import Sample, Task, TaskOptions
 
 ORDER_SEED = 0
 Item = TypeVar("Item")
@@ -22,6 +24,38 @@ class PartsOptions(TaskOptions):
         None, ge=0, description="samples to train on; default: all training data, and none of the evaluation data"
     )
     evaluation_samples: int | None = Field(None, ge=1, description="at most so many samples to evaluate on")
+
+
+class PartsTask(Task):
+    """A task on a user's data, which is shared out."""
+
+    @abstractmethod
+    def evaluation_data(self) -> Sequence[Sample]:
+        """The data to evaluate on, and to take the other parts from where they have none of their own."""
+
+    @abstractmethod
+    def training_data(self) -> Sequence[Sample] | None:
+        """The data to calibrate, search and train on; None where the user gave none."""
+
+    def calibration(self) -> Sequence[Sample]:
+        """The first of the training data, in a shuffled order, or else of the evaluation data."""
+        return self._parts.calibration
+
+    def search(self) -> Sequence[Sample]:
+        """Those after them."""
+        return self._parts.search
+
+    def training(self) -> Sequence[Sample]:
+        """The training data that is not searched by."""
+        return self._parts.training
+
+    def evaluation(self) -> Sequence[Sample]:
+        """The evaluation data that is in no other part."""
+        return self._parts.evaluation
+
+    @cached_property
+    def _parts(self) -> "Parts":
+        return share_out(self.evaluation_data(), self.training_data(), self.options)
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,11 @@ class SegmentationTask(ImageTask):
             raise InputError(f"segmentation: {len(names)} names for {count} classes; mend `labels` or `classes`")
         return names or tuple(str(index) for index in range(count))
 
+    def augment(self, image: Image, random: np.random.Generator) -> Image:
+        """Other contrast and brightness. The mask does not come along, so the image stays in its place."""
+        contrast, brightness = random.uniform(0.75, 1.25), random.uniform(-32, 32)
+        return np.clip(image * np.float32(contrast) + np.float32(brightness), 0, 255).astype(np.uint8)
+
     def preprocess(self, image: Image) -> tuple[Inputs, Seen]:
         """Turn an RGB image, uint8 [h, w, 3], into float32 [windows, 3, height, width]; one window is the whole image."""
         planes, geometry = self.preparation(image)
