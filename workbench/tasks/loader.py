@@ -17,6 +17,7 @@ from workbench.tasks.base import Task, TaskOptions
 
 MAY_SHARE = ("calibration", "training")
 TASKS = {
+    "detection": "workbench.tasks.detection.from_data:Detection",
     "digits_classification": "workbench.tasks.digits:DigitsClassification",
     "images": "workbench.tasks.image_folder:ImageFolder",
 }
