@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from workbench.lessons.examples import Example
 from workbench.lessons.picture_grid import Picture, show_grid
+from workbench.records import Precision
 from workbench.report.bars import COLOURS
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def show_choices(examples: Sequence[Example], *, backend: str, folder: Path) -> 
     """Each example with its true class and the first choice of FP32 and INT8."""
     pictures = [_picture(example) for example in examples]
     rows = [pictures[start : start + ACROSS] for start in range(0, len(pictures), ACROSS)]
-    lost = sum(_is_right(example, "fp32") and not _is_right(example, "int8") for example in examples)
+    lost = sum(_is_right(example, Precision.FP32) and not _is_right(example, Precision.INT8) for example in examples)
     said = "; ".join(f"{example.key}: {_said(example)}" for example in examples)
     return show_grid(
         rows, name="choices", title=f"The samples of which INT8 loses most on {backend}", folder=folder,
@@ -41,7 +42,7 @@ def _draw(axes: Axes, *, example: Example) -> None:
         )  # fmt: skip
 
 
-def _is_right(example: Example, precision: str) -> bool:
+def _is_right(example: Example, precision: Precision) -> bool:
     return bool(example.predictions[precision][0] == example.truth)
 
 

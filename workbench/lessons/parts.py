@@ -46,9 +46,11 @@ def splits(metrics: Sequence[Metric]) -> list[Split]:
     def row(metric: Metric) -> tuple[str, str, Precision]:
         return place(metric, shown=shown), row_label(metric), metric.precision
 
-    return [
-        Split(*key, **{PARTS[metric.name]: metric.value for metric in group}) for key, group in groupby(timed, key=row)
-    ]
+    found = []
+    for (where, label, precision), group in groupby(timed, key=row):
+        means = {PARTS[metric.name]: metric.value for metric in group}
+        found.append(Split(where, label, precision, means["before"], means["inference"], means["after"]))
+    return found
 
 
 def show_parts(metrics: Sequence[Metric], *, folder: Path) -> "HTML":

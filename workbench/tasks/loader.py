@@ -18,6 +18,7 @@ from workbench.tasks.base import Task, TaskOptions
 MAY_SHARE = ("calibration", "training")
 TASKS = {
     "classification": "workbench.tasks.classification:Classification",
+    "detection": "workbench.tasks.detection.from_data:Detection",
     "digits_classification": "workbench.tasks.digits:DigitsClassification",
     "digits_detection": "workbench.tasks.digits_detection:DigitsDetection",
     "digits_segmentation": "workbench.tasks.digits_segmentation:DigitsSegmentation",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +91,7 @@ class DetectionTask(Task):
     {"boxes": rows, "masks": run lengths}.
     """
 
-    Options = DetectionOptions
+    Options: ClassVar[type[DetectionOptions]] = DetectionOptions
     primary_metric = "mAP"
 
     def __init__(self, options: DetectionOptions, folder: Path) -> None:
