@@ -88,7 +88,6 @@ def test_load_task_finds_each_task_of_the_package_when_named(name):
         "images": {"calibration_folder": "images", "preprocess": "yolo"},
         "segmentation": {"images": "photos", "masks": "masks"},
         "text": {"vocabulary": "vocab.txt", "data": "dev.tsv"},
-        "images": {"calibration_folder": "images", "preprocess": "yolo"},
         "detection": {"decoder": "yolov5", "evaluation": {"format": "yolo", "images": "images"}},
     }
     task = load_task(task_spec(TaskSource(name=name, options=required.get(name, {})), Path()))
