@@ -25,7 +25,7 @@ class TextOptions(TaskOptions):
     inputs: dict[TextInput, str] = Field(
         {TextInput.TOKEN_IDS: "input_ids", TextInput.TOKEN_TYPE_IDS: "token_type_ids"},
         min_length=1,
-        description="what the model takes, and its name for it",
+        description="what the model takes (input_ids, token_type_ids, attention_mask, position_ids), and its name for it",
     )
     output: str = Field("", description="name of the output with the scores of the classes; default: the first")
 
