@@ -37,7 +37,7 @@ LABELLED = 40  # pixels of a region, from which it carries its class's name
 def show_class_maps(examples: Sequence[Example], *, classes: Sequence[str], backend: str, folder: Path) -> "HTML":
     """A row for each example: picture, truth, class maps with the sample's own mean IoU, and where they differ."""
     rows = [_row(example, classes) for example in examples]
-    said = [f"{example.key}: {_differing(example).mean():.2%}" for example in examples]
+    said = [f"{example.key}: {differing(example).mean():.2%}" for example in examples]
     return show_grid(
         rows, name="class_maps", title=f"The samples of which INT8 loses most on {backend}", folder=folder,
         seen=f"mIoU is that of the picture alone. Pixels to which INT8 gives another class than FP32: {'; '.join(said)}.",
@@ -60,11 +60,12 @@ def _row(example: Example, classes: Sequence[str]) -> list[Picture]:
         )
         for precision, classes_found in found.items()
     ]  # fmt: skip
-    differing = np.where(_differing(example)[..., np.newaxis], np.uint8(0), np.uint8(255)).repeat(3, axis=2)
-    return [Picture(example.image, "picture"), *maps, Picture(differing, "INT8 differs")]
+    black = np.where(differing(example)[..., np.newaxis], np.uint8(0), np.uint8(255)).repeat(3, axis=2)
+    return [Picture(example.image, "picture"), *maps, Picture(black, "INT8 differs")]
 
 
-def _differing(example: Example) -> NDArray[np.bool_]:
+def differing(example: Example) -> NDArray[np.bool_]:
+    """The pixels of which FP32 and INT8 think differently, bool [h, w]."""
     first, second = (unpack(packed) for packed in example.predictions.values())
     differing: NDArray[np.bool_] = first != second
     return differing
