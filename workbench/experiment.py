@@ -32,9 +32,13 @@ class WithOptions(BaseModel):
 
 
 class ModelSource(Strict):
-    """The FP32 model: a shipped sample by name, or a file or folder of the user's."""
+    """The FP32 model: a shipped sample by name, a published model by name, or a file or folder of the user's."""
 
     sample: str | None = Field(None, description="name of a shipped sample model")
+    zoo: str | None = Field(
+        None, description="name of a published model (`workbench models list`), fetched when it is not there"
+    )
+    archive: str | None = Field(None, description="file name of the zoo model's archive; default: its first FP32 one")
     path: Path | None = Field(
         None, description="ONNX file, Paddle inference folder, .pdmodel or stem; relative to the recipe"
     )
@@ -47,14 +51,16 @@ class ModelSource(Strict):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if (self.sample is None) == (self.path is None):
-            raise ValueError("give either `sample` or `path`")
+        if sum(source is not None for source in (self.sample, self.zoo, self.path)) != 1:
+            raise ValueError("give one of `sample`, `zoo` and `path`")
+        if self.archive is not None and self.zoo is None:
+            raise ValueError("`archive` is one of a `zoo` model's")
         return self
 
     @property
     def label(self) -> str:
         """The name that tables show."""
-        return self.name or self.sample or Path(str(self.path)).stem
+        return self.name or self.sample or self.zoo or Path(str(self.path)).stem
 
 
 class TaskSource(Strict):

@@ -8,6 +8,7 @@ import yaml
 from workbench.errors import InputError
 from workbench.models import zoo
 from workbench.models.zoo import Entry, Family, float_archive, int8_archive, read_zoo, zoo_entry
+from workbench.tasks.preparation import Resize
 
 ENTRIES = read_zoo().models
 ISSUED = {
@@ -35,9 +36,10 @@ def test_entry_has_archives_and_figures_when_read(name):
 def test_entry_preparation_gives_the_inputs_shape_when_the_size_is_fixed(name):
     entry = ENTRIES[name]
     (image,) = [found for found in entry.inputs if len(found.shape) == 4]
-    size = entry.preparation.size
+    preparation = entry.preparation
     assert image.shape[1] == 3
-    assert image.shape[2:] == (size or (-1, -1))
+    fixed = preparation.resize not in (Resize.NONE, Resize.FIT)
+    assert image.shape[2:] == (preparation.size if fixed else (-1, -1))
 
 
 def test_entry_figures_are_those_of_the_reference_when_read():

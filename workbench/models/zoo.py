@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from workbench.errors import InputError
 from workbench.experiment import Strict, validate
+from workbench.tasks.detection.decoders import Decoder as DecoderKind
 from workbench.tasks.preparation import Preparation
 
 ZOO_FILE = Path(__file__).with_name("zoo.yaml")
@@ -76,9 +77,9 @@ class Int8Archive(Archive):
 
 
 class Decoder(Strict):
-    """How outputs become detections or classes, and the thresholds that the publisher deploys with."""
+    """How outputs become boxes, and the thresholds that the publisher deploys with."""
 
-    name: str
+    name: DecoderKind
     score: float | None = Field(None, ge=0, le=1)
     iou: float | None = Field(None, ge=0, le=1)
     multi_label: bool = False

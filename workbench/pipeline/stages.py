@@ -21,6 +21,7 @@ from workbench.machine import package_version, this_machine
 from workbench.models.importers import source_files
 from workbench.models.model import MANIFEST
 from workbench.models.sample import SAMPLES
+from workbench.models.zoo import float_archive
 from workbench.pipeline.plan import Cell, cell_from_dict, cells, matching, variant_of
 from workbench.pipeline.progress import Bar
 from workbench.quant.registry import METHODS
@@ -230,6 +231,8 @@ def _check_options(recipe: Recipe, file: Path) -> None:
 def _check_sources(recipe: Recipe) -> None:
     if recipe.model.path is not None:
         source_files(recipe.model)
+    elif recipe.model.zoo is not None:
+        float_archive(recipe.model.zoo, recipe.model.archive)
     elif recipe.model.sample not in SAMPLES:
         raise InputError(f"model sample {recipe.model.sample!r}: not known; samples are: {', '.join(sorted(SAMPLES))}")
 
