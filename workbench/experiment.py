@@ -48,6 +48,11 @@ class ModelSource(Strict):
         default_factory=dict, description="shape of inputs that the model leaves dynamic, batch axis included"
     )
     clean: bool = Field(True, description="rewrite what importers leave behind, exactly")
+    strip_nms: bool | None = Field(
+        None,
+        description="cut suppression off a Paddle detector's end; the task then does it, with the settings that the network "
+        "had. Default: where a backend of the recipe cannot run it, or the recipe quantizes",
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

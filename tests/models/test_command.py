@@ -51,7 +51,7 @@ def models(http_server, tmp_path, monkeypatch, capsys, command):
 def test_list_shows_the_model_and_what_is_here_when_asked(models):
     code, before, _ = models("list")
     assert code == 0
-    assert all(word in before for word in ("tiny", "classification", "PTQ", "tiny_net"))
+    assert all(word in before for word in ("tiny", "classification", "PTQ", "yes"))
     assert "ready" not in before
     models("fetch", "tiny", "--part", "fp32")
     assert "ready" in models("list")[1]

@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -33,8 +34,10 @@ def list_models() -> None:
     from workbench.models.zoo import read_zoo
     from workbench.models.zoo_cache import cache_folder
 
-    table = Table(title="Published models", title_justify="left")
-    for column in ("name", "task", "FP32 here", "INT8 here", "as", "network offline"):
+    table = Table(
+        title="Published models, and what of them is here", title_justify="left", box=SIMPLE_HEAD, pad_edge=False
+    )
+    for column in ("name", "task", "FP32", "INT8", "as", "offline"):
         table.add_column(column, overflow="fold", no_wrap=column in ("name", "task"))
     for name, entry in read_zoo().models.items():
         strategies = " ".join(dict.fromkeys(archive.strategy for archive in entry.int8))
@@ -44,7 +47,7 @@ def list_models() -> None:
             _here(name, entry.fp32),
             _here(name, entry.int8),
             strategies,
-            entry.architecture or "no",
+            "yes" if entry.architecture else "no",
         )
     console.print(table)
     console.print(

@@ -19,6 +19,7 @@ from workbench.models.model import Format, Manifest, Model, TensorSpec
 from workbench.models.old_layout import PROGRAM, copy_old_model, old_files, parameters_file
 from workbench.models.onnx_file import read_onnx
 from workbench.models.sample import SAMPLES, build_sample, data_folder
+from workbench.models.strip_nms import strip_nms
 from workbench.worker import Channel
 
 
@@ -71,11 +72,17 @@ def source_files(source: ModelSource) -> list[Path]:
 
 
 def import_job(
-    channel: Channel, *, source: dict[str, Any], models: str, keep_batch_norms: bool = False
+    channel: Channel,
+    *,
+    source: dict[str, Any],
+    models: str,
+    keep_batch_norms: bool = False,
+    strip_nms_if_there: bool = False,
 ) -> dict[str, Any]:
     """Worker job: import a model source below `models`; returns the FP32 Model's digest.
 
-    `keep_batch_norms` is for a network that is to be trained: clean-up then folds all but them.
+    `keep_batch_norms` is for a network that is to be trained: clean-up then folds all but them. `strip_nms_if_there` holds where the
+    source does not say whether suppression is to be cut off.
     """
     given = ModelSource.model_validate(source)
     with Model.build(Path(models)) as draft, tempfile.TemporaryDirectory() as scratch:
@@ -88,9 +95,12 @@ def import_job(
             copy_paddle_files(find_paddle_files(Path(str(given.path)), given.params), draft.folder)
         prefix = draft.folder / "model"
         _check_weights(given, prefix)
+        left = _strip_nms(given, prefix, if_there=strip_nms_if_there)
         rewrites = BATCH_NORMS_KEPT if keep_batch_norms else REWRITES
         cleaned = clean_up(prefix, rewrites=rewrites) if given.clean else None
-        draft.manifest = _manifest(given, prefix, names=names, cleaned=cleaned)
+        draft.manifest = _manifest(given, prefix, names=names, cleaned=cleaned).model_copy(
+            update={"left_to_task": left}
+        )
     assert draft.model is not None
     return {"digest": draft.model.digest}
 
@@ -102,6 +112,18 @@ def copy_paddle_files(files: PaddleFiles, folder: Path) -> None:
         return
     shutil.copyfile(files.model, folder / "model.pdmodel")
     shutil.copyfile(files.params, folder / "model.pdiparams")
+
+
+def _strip_nms(source: ModelSource, prefix: Path, *, if_there: bool) -> dict[str, Any]:
+    """What is left to the task. x2paddle writes suppression of ONNX models in ways of its own: it stays in."""
+    is_onnx = source.path is not None and source.path.suffix == ".onnx"
+    if is_onnx and source.strip_nms:
+        raise InputError(
+            f"model {source.path}: strip_nms works on Paddle models; leave it out, or give the Paddle model or an export without NMS"
+        )
+    if is_onnx or not (if_there if source.strip_nms is None else source.strip_nms):
+        return {}
+    return strip_nms(prefix, required=bool(source.strip_nms))
 
 
 def _convert_onnx(source: ModelSource, scratch: Path, *, folder: Path) -> dict[str, str]:

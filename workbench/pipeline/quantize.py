@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from workbench.backends.registry import BACKENDS
 from workbench.errors import WorkbenchError
 from workbench.experiment import Quantization
 from workbench.files import content_hash, file_digest
@@ -76,16 +77,24 @@ def _import(experiment: Experiment, *, keep_batch_norms: bool = False) -> Model:
         [file_digest(file) for file in source_files(source)],
         versions("paddlepaddle", "x2paddle"),
         keep_batch_norms,
+        _strips_nms_if_there(experiment),
     ]
     arguments = {
         "source": source.model_dump(mode="json"),
         "models": str(experiment.run.models),
         "keep_batch_norms": keep_batch_norms,
+        "strip_nms_if_there": _strips_nms_if_there(experiment),
     }
     function = "workbench.models.importers:import_job"
     name = "import-trainable" if keep_batch_norms else "import"
     digest = _required(experiment, name, function, arguments, identity=identity)["digest"]
     return Model.open(experiment.run.models / digest, verify=True)
+
+
+def _strips_nms_if_there(experiment: Experiment) -> bool:
+    """Whether a detector's suppression is to be cut off where the recipe does not say: boxes that come and go cannot be compared."""
+    recipe = experiment.recipe
+    return bool(recipe.quantize) or not all(BACKENDS[deployment.backend].runs_nms for deployment in recipe.deploy)
 
 
 def _options(experiment: Experiment, entry: Quantization) -> MethodOptions:

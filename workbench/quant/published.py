@@ -5,17 +5,17 @@ import time
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pydantic import Field
 
-from workbench.compatibility import import_paddle
 from workbench.errors import InputError, UnsupportedError
 from workbench.experiment import ModelSource
 from workbench.models.importers import copy_paddle_files, find_paddle_files, load_program, source_files, specs_of
 from workbench.models.model import Format, Model, TensorSpec
 from workbench.models.onnx_file import onnx_specs, read_onnx
 from workbench.models.scales import Scales
+from workbench.models.strip_nms import strip_nms
 from workbench.models.zoo import int8_archive
 from workbench.quant.base import Fetch, MethodOptions
 from workbench.quant.write import Origin
@@ -64,6 +64,15 @@ class PublishedOptions(MethodOptions):
         return source_files(ModelSource(path=self.path, params=self.params)) if self.path else []
 
 
+class Taken(NamedTuple):
+    """What came out of a file: its inputs and outputs, how it is quantized, and what was cut off and left to the task."""
+
+    inputs: list[TensorSpec]
+    outputs: list[TensorSpec]
+    quantized: QuantizedFormat
+    left_to_task: dict[str, Any]
+
+
 def publish_job(
     channel: Channel, *, model: str, task: dict[str, Any], method: str, options: dict[str, Any], variant: str, kept: str, models: str
 ) -> dict[str, Any]:  # fmt: skip
@@ -77,7 +86,7 @@ def publish_job(
     start = time.perf_counter()
     given = ModelSource(path=settings.path, params=settings.params)
     with Model.build(Path(models)) as draft:
-        inputs, outputs, found = _take(given, draft.folder)
+        inputs, outputs, found, left = _take(given, draft.folder, cut=bool(source.manifest.left_to_task))
         origin = Origin(
             method, variant, settings.model_dump(mode="json", exclude={"path", "params"}), parent=source.digest
         )
@@ -92,6 +101,7 @@ def publish_job(
                 "tensor_map": {},
                 "float_twin": "",
                 "scales": Scales(),
+                "left_to_task": left,
                 "facts": facts | {"quantized_format": str(found), "note": "quantized by others, deployed as it is"},
             }
         )
@@ -99,29 +109,26 @@ def publish_job(
     return {"digest": draft.model.digest, "seconds": time.perf_counter() - start}
 
 
-def _take(given: ModelSource, folder: Path) -> tuple[list[TensorSpec], list[TensorSpec], QuantizedFormat]:
-    """Copy the network into `folder`; its inputs, its outputs and how it is quantized."""
+def _take(given: ModelSource, folder: Path, *, cut: bool) -> Taken:
+    """Copy the network into `folder`; `cut`: without its suppression, as the float model is."""
     assert given.path is not None
     if given.path.suffix == ".onnx":
         network = read_onnx(given.path)
         if not any(node.op_type.startswith(ONNX_QUANTIZED) for node in network.graph.node):
             raise UnsupportedError(f"model {given.path}: no operator in it is quantized, so it is not an INT8 model")
         shutil.copyfile(given.path, folder / "model.onnx")
-        return *onnx_specs(network), QuantizedFormat.ONNX
+        return Taken(*onnx_specs(network), QuantizedFormat.ONNX, {})
+    prefix = folder / "model"
     copy_paddle_files(find_paddle_files(given.path, given.params), folder)
-    return _read_paddle(given, folder / "model")
-
-
-def _read_paddle(given: ModelSource, prefix: Path) -> tuple[list[TensorSpec], list[TensorSpec], QuantizedFormat]:
-    import_paddle()
+    left = strip_nms(prefix, required=True) if cut else {}
     program, feeds, fetches, _ = load_program(given, prefix)
     block = program.global_block()
     types = {op.type for op in block.ops}
-    old = next((kind for kind in sorted(types) if kind.startswith(("fake_quantize", "fake_channel_wise"))), None)
-    if old is None and "quantize_linear" not in types:
+    old = any(kind.startswith(("fake_quantize", "fake_channel_wise", "fake_dequantize")) for kind in types)
+    if not old and "quantize_linear" not in types:
         raise UnsupportedError(f"model {given.path}: no operator in it is quantized, so it is not an INT8 model")
-    found = QuantizedFormat.OLD if old else QuantizedFormat.NEW
-    return specs_of([block.var(name) for name in feeds]), specs_of(fetches), found
+    inputs = specs_of([block.var(name) for name in feeds])
+    return Taken(inputs, specs_of(fetches), QuantizedFormat.OLD if old else QuantizedFormat.NEW, left)
 
 
 def _named_alike(
