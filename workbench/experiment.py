@@ -5,7 +5,17 @@ from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from workbench.errors import InputError
 from workbench.records import Device, Precision, Scope
@@ -121,6 +131,28 @@ class Quantization(WithOptions):
         return self if self.accuracy is None else self.model_copy(update={"accuracy": self.accuracy.smoke()})
 
 
+class ThreadCount(StrEnum):
+    """A number of threads that is the machine's."""
+
+    ALL = "all"
+
+
+def _one_up_or_all(value: Any) -> int | ThreadCount:
+    if value == ThreadCount.ALL:
+        return ThreadCount.ALL
+    if type(value) is int and value >= 1:
+        return value
+    raise ValueError("give a number from 1 up, or `all` for as many as the machine has cores")
+
+
+Threads = Annotated[
+    int | ThreadCount,
+    PlainValidator(_one_up_or_all),
+    PlainSerializer(lambda threads: threads),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "all"}]}),
+]
+
+
 class Deployment(WithOptions):
     """One backend on one device. Lists are crossed; FP32 is always measured too, as the baseline. Further keys are the backend's options."""
 
@@ -128,7 +160,9 @@ class Deployment(WithOptions):
     device: Device = Field(Device.CPU, description="device of the backend")
     precision: list[Precision] = Field(min_length=1, description="precisions to deploy")
     pinned: list[bool] = Field([False], min_length=1, description="copy through pinned host memory (GPU)")
-    threads: list[Annotated[int, Field(ge=1)]] = Field([1], min_length=1, description="intra-operator threads")
+    threads: list[Threads] = Field(
+        [1], min_length=1, description="intra-operator threads; `all`: as many as the machine has cores"
+    )
     batch: list[Annotated[int, Field(ge=1)]] = Field([1], min_length=1, description="samples per call")
     required: bool = Field(False, description="a row of this deployment that is not `ok` fails the run")
 
@@ -144,7 +178,7 @@ class Deployment(WithOptions):
 
     @field_validator("threads", "batch")
     @classmethod
-    def _once_each(cls, value: list[int]) -> list[int]:
+    def _once_each(cls, value: list[int | ThreadCount]) -> list[int | ThreadCount]:
         return list(dict.fromkeys(value))
 
 

@@ -17,9 +17,12 @@ from workbench.tasks.base import Task, TaskOptions
 
 MAY_SHARE = ("calibration", "training")
 TASKS = {
+    "classification": "workbench.tasks.classification:Classification",
     "detection": "workbench.tasks.detection.from_data:Detection",
     "digits_classification": "workbench.tasks.digits:DigitsClassification",
     "images": "workbench.tasks.image_folder:ImageFolder",
+    "segmentation": "workbench.tasks.segmentation.masked_images:MaskedImages",
+    "text": "workbench.tasks.text.sentences:Sentences",
 }
 
 
