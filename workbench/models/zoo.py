@@ -83,6 +83,7 @@ class Decoder(Strict):
     score: float | None = Field(None, ge=0, le=1)
     iou: float | None = Field(None, ge=0, le=1)
     multi_label: bool = False
+    masks: bool = Field(False, description="whether the model gives instance masks too")
 
 
 class Figures(Strict):
