@@ -18,6 +18,7 @@ MAY_SHARE = ("calibration", "training")
 TASKS = {
     "digits_classification": "workbench.tasks.digits:DigitsClassification",
     "images": "workbench.tasks.image_folder:ImageFolder",
+    "synthetic": "workbench.tasks.synthetic:Synthetic",
 }
 
 
