@@ -83,7 +83,13 @@ def test_load_task_keeps_to_the_file_when_helpers_stand_beside_the_class(task_fi
 
 @pytest.mark.parametrize("name", sorted(TASKS))
 def test_load_task_finds_each_task_of_the_package_when_named(name):
-    required = {"images": {"calibration_folder": "images", "preprocess": "yolo"}}
+    required = {
+        "detection": {"decoder": "yolov5", "evaluation": {"format": "yolo", "images": "images"}},
+        "classification": {"images": "photos"},
+        "images": {"calibration_folder": "images", "preprocess": "yolo"},
+        "segmentation": {"images": "photos", "masks": "masks"},
+        "text": {"vocabulary": "vocab.txt", "data": "dev.tsv"},
+    }
     task = load_task(task_spec(TaskSource(name=name, options=required.get(name, {})), Path()))
     assert TASKS[name].endswith(f":{type(task).__name__}")
 
@@ -206,4 +212,17 @@ def test_task_digest_differs_when_the_data_does(task_file):
     first = check_task_job(None, task=spec(task_file))["task_digest"]
     assert check_task_job(None, task=spec(task_file))["task_digest"] == first
     number.write_text("2")
+    assert check_task_job(None, task=spec(task_file))["task_digest"] != first
+
+
+def test_task_digest_differs_when_a_file_of_the_task_does(task_file):
+    labels = task_file.parent / "labels.txt"
+    method = "    def files(self):\n        return [self.folder / 'labels.txt']\n\n"
+    task_file.write_text(TASK.replace("    def sample(", method + "    def sample("))
+    with pytest.raises(InputError, match=r"task file .*labels\.txt: no such file; the path is relative to the recipe"):
+        check_task_job(None, task=spec(task_file))
+    labels.write_text("one")
+    first = check_task_job(None, task=spec(task_file))["task_digest"]
+    assert check_task_job(None, task=spec(task_file))["task_digest"] == first
+    labels.write_text("two")
     assert check_task_job(None, task=spec(task_file))["task_digest"] != first

@@ -60,7 +60,8 @@ def check_job(
     with BACKENDS[backend].open(source, wanted) as session:
         parity: list[dict[str, Any]] = []
         for index, inputs in enumerate(_inputs(load_task(task))):
-            outputs = unstack(session.run(stack([inputs] * wanted.batch)), wanted.batch)[0]
+            same = [inputs] * wanted.batch
+            outputs = unstack(session.run(stack(same)), same)[0]
             _refuse_not_a_number(outputs)
             if reference is not None:
                 parity.append(_parity(np.load(Path(reference) / f"reference-{index}.npz", allow_pickle=False), outputs))
@@ -97,11 +98,12 @@ def evaluate_job(
     `part` is the task's set of samples: "evaluation" or "search". `run_ms` is the time of a quick call (10th percentile): a hint, not a
     measurement. An FP32 model (`compare` false) leaves its outputs in folder `outputs`, where the quantized ones find them.
     """
-    loaded = load_task(task)
+    opened = Model.open(Path(model))
+    loaded = load_task(task, opened.manifest.left_to_task)
     samples = list(getattr(loaded, part)())[:limit]
     noise = OutputNoise(Path(outputs), keep=not compare, names=sqnr_outputs)
     found, times = [], []
-    with BACKENDS[backend].open(Model.open(Path(model)), Settings(**settings)) as session:
+    with BACKENDS[backend].open(opened, Settings(**settings)) as session:
         for index, sample in enumerate(samples):
             inputs, meta = loaded.preprocess(sample.decode())
             start = time.perf_counter()
@@ -110,7 +112,7 @@ def evaluate_job(
             _refuse_not_a_number(result)
             if index < sqnr_images:
                 noise.add(index, result)
-            found.append(loaded.postprocess(result, meta))
+            found.append(loaded.to_json(loaded.postprocess(result, meta)))
             channel.progress(index + 1, len(samples), part)
     metrics = loaded.metric(found, [sample.truth for sample in samples])
     write_json(Path(predictions), found)

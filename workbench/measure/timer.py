@@ -65,13 +65,14 @@ class EndToEnd:
         images = [next(self._images) for _ in range(self._batch)]
         start = clock()
         prepared = [self._task.preprocess(image) for image in images]
-        inputs = stack([inputs for inputs, _ in prepared])
+        samples = [inputs for inputs, _ in prepared]
+        inputs = stack(samples)
         ready = clock()
         outputs = self._session.run(inputs)
         done = clock()
         results = [
             self._task.postprocess(one, meta)
-            for one, (_, meta) in zip(unstack(outputs, self._batch), prepared, strict=True)
+            for one, (_, meta) in zip(unstack(outputs, samples), prepared, strict=True)
         ]
         for name, nanoseconds in zip(PARTS, (ready - start, done - ready, clock() - done), strict=True):
             self.parts_ms[name].append(nanoseconds / 1e6)
@@ -92,10 +93,11 @@ def latency_job(
     `ready` carries `first_call_ms` and `open_s`; a block carries `samples_ms` and, for the end-to-end scope, `parts_ms`.
     """
     wanted = Settings(**settings)
-    loaded = load_task(task)
+    source = Model.open(Path(model))
+    loaded = load_task(task, source.manifest.left_to_task)
     images = [sample.decode() for sample in list(loaded.evaluation())[: max(SAMPLES_IN_TURN, wanted.batch)]]
     start = time.perf_counter()
-    with BACKENDS[backend].open(Model.open(Path(model)), wanted) as session:
+    with BACKENDS[backend].open(source, wanted) as session:
         opened = time.perf_counter() - start
         batches = cycle(_batches(loaded, images, wanted.batch))
         end_to_end = EndToEnd(session, loaded, images, batch=wanted.batch)

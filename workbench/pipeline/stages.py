@@ -22,6 +22,7 @@ from workbench.models.architectures.registry import find_architecture
 from workbench.models.importers import source_files
 from workbench.models.model import MANIFEST
 from workbench.models.sample import SAMPLES
+from workbench.models.zoo import float_archive
 from workbench.pipeline.plan import Cell, cell_from_dict, cells, matching, variant_of
 from workbench.pipeline.progress import Bar
 from workbench.quant.registry import METHODS
@@ -233,6 +234,8 @@ def _check_sources(recipe: Recipe) -> None:
         source_files(recipe.model)
     elif recipe.model.architecture is not None:
         find_architecture(recipe.model.architecture, recipe.model.input_shapes)
+    elif recipe.model.zoo is not None:
+        float_archive(recipe.model.zoo, recipe.model.archive)
     elif recipe.model.sample not in SAMPLES:
         raise InputError(f"model sample {recipe.model.sample!r}: not known; samples are: {', '.join(sorted(SAMPLES))}")
 

@@ -5,20 +5,25 @@ import importlib
 import importlib.util
 import inspect
 import sys
+from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from workbench.errors import InputError
 from workbench.experiment import TaskSource, validate
-from workbench.files import content_hash
+from workbench.files import content_hash, file_digest
 from workbench.tasks.base import Task, TaskOptions
 
 MAY_SHARE = ("calibration", "training")
 TASKS = {
+    "classification": "workbench.tasks.classification:Classification",
+    "detection": "workbench.tasks.detection.from_data:Detection",
     "digits_classification": "workbench.tasks.digits:DigitsClassification",
     "images": "workbench.tasks.image_folder:ImageFolder",
+    "segmentation": "workbench.tasks.segmentation.masked_images:MaskedImages",
     "synthetic": "workbench.tasks.synthetic:Synthetic",
+    "text": "workbench.tasks.text.sentences:Sentences",
 }
 
 
@@ -38,12 +43,18 @@ def task_options(name: str) -> type[TaskOptions]:
     return _by_name(name).Options
 
 
-def load_task(spec: dict[str, Any]) -> Task:
-    """The task of a spec made by `task_spec`; raises InputError when it is not there or its options are wrong."""
+def load_task(spec: dict[str, Any], left_to_task: Mapping[str, Any] | None = None) -> Task:
+    """The task of a spec made by `task_spec`; raises InputError when it is not there or its options are wrong.
+
+    `left_to_task` is that of the Model's manifest, where outputs are to be post-processed.
+    """
     source = TaskSource.model_validate(spec["source"])
     kind = _from_file(source.file) if source.file is not None else _by_name(str(source.name))
     options = validate(kind.Options, source.options, where=f"task {source.label}, options")
-    return kind(options, Path(spec["folder"]))
+    task = kind(options, Path(spec["folder"]))
+    if left_to_task:
+        task.left_to_task = left_to_task
+    return task
 
 
 def _by_name(name: str) -> type[Task]:
@@ -109,8 +120,17 @@ def check_task_job(channel: Any, *, task: dict[str, Any]) -> dict[str, Any]:
             raise InputError(
                 f"task: {len(both)} samples are in both {first} and {second}, such as {key!r}; keep them apart"
             )
+    files = [_digest(file) for file in loaded.files()]
     return {name: len(samples) for name, samples in sets.items()} | {
-        "task_digest": content_hash([task_digest(TaskSource.model_validate(task["source"])), list(digests.values())]),
+        "task_digest": content_hash(
+            [task_digest(TaskSource.model_validate(task["source"])), list(digests.values()), files]
+        ),
         "metric": loaded.primary_metric,
         "higher_is_better": loaded.higher_is_better,
     }
+
+
+def _digest(file: Path) -> str:
+    if not file.is_file():
+        raise InputError(f"task file {file}: no such file; the path is relative to the recipe")
+    return file_digest(file)
