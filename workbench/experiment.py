@@ -302,13 +302,23 @@ def find_recipe(name_or_path: str | Path) -> Path:
 
 def read_recipe(path: Path) -> Recipe:
     """Parse and check a recipe file; relative paths in it become absolute. Raises InputError, one line."""
+    data = read_yaml(path)
+    if data.get("kind") == "suite":
+        raise InputError(
+            f"{path}: a suite of several recipes, which `workbench run` takes; for one of them give the recipe.yaml in its run folder"
+        )
+    return _absolute(validate(Recipe, data, where=str(path)), path.parent)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """What a recipe file holds, unchecked; raises InputError when it is no mapping."""
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
         raise InputError(f"{path}: a recipe is a mapping with the keys {', '.join(Recipe.model_fields)}")
-    return _absolute(validate(Recipe, data, where=str(path)), path.parent)
+    return data
 
 
 def validate(model: type[Checked], data: Any, *, where: str) -> Checked:
