@@ -5,7 +5,7 @@ import logging
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -63,10 +63,23 @@ def run(
     only: OnlyOption = "",
     junit: Annotated[Path | None, typer.Option(help="write the verdict as JUnit XML too", metavar="FILE")] = None,
 ) -> None:
-    """Run all stages through the notebooks: quantize, deploy, accuracy, latency, report."""
+    """Run all stages through the notebooks: quantize, deploy, accuracy, latency, report; or all members of a suite."""
+    from workbench.experiment import find_recipe
     from workbench.experiment_run import run_experiment
+    from workbench.suite import is_suite
 
+    if is_suite(file := find_recipe(recipe)):
+        _run_suite(file, out, smoke=smoke, fresh=fresh, unfit={"--only": only, "--junit": junit})
     result = run_experiment(recipe, out, smoke=smoke, fresh=fresh, only=only, junit=junit, say=console.print)
+    raise typer.Exit(ExitCode.FAILED if result.problems else ExitCode.GOOD)
+
+
+def _run_suite(file: Path, out: str, *, smoke: bool, fresh: bool, unfit: dict[str, Any]) -> NoReturn:
+    from workbench.suite_run import run_suite
+
+    if given := next((option for option, value in unfit.items() if value), None):
+        raise InputError(f"{given}: {file} is a suite; give it to one member: the recipe.yaml in its run folder")
+    result = run_suite(file, out, smoke=smoke, fresh=fresh, say=console.print)
     raise typer.Exit(ExitCode.FAILED if result.problems else ExitCode.GOOD)
 
 
@@ -249,8 +262,13 @@ def clean(
 def recipes() -> None:
     """List the shipped recipes."""
     from workbench.experiment import RECIPES, read_recipe
+    from workbench.suite import is_suite, read_suite
 
     for path in sorted(RECIPES.glob("*.yaml")):
+        if is_suite(path):
+            suite, members = read_suite(path)
+            console.print(f"{suite.name}: a suite of {len(members)} models", markup=False)
+            continue
         recipe = read_recipe(path)
         console.print(f"{recipe.name}: {recipe.model.label}, {recipe.task.label}", markup=False)
 

@@ -12,6 +12,8 @@ from workbench.compatibility import convert_onnx_to_paddle, import_paddle
 from workbench.errors import InputError
 from workbench.experiment import ModelSource
 from workbench.machine import package_version
+from workbench.models.architectures.build import build_architecture
+from workbench.models.architectures.registry import code_files, find_architecture
 from workbench.models.cleanup.clean_up import BATCH_NORMS_KEPT, REWRITES, CleanUp, clean_up
 from workbench.models.cleanup.program_graph import stored_variables
 from workbench.models.complexity import complexity
@@ -61,6 +63,8 @@ def find_paddle_files(path: Path, params: Path | None = None) -> PaddleFiles:
 
 def source_files(source: ModelSource) -> list[Path]:
     """The files that a model source stands for, for hashing; raises InputError when they are missing."""
+    if source.architecture is not None:
+        return code_files()
     if source.path is None:
         return [data_folder() / SAMPLES[str(source.sample)].weights_file]
     if source.path.suffix == ".onnx":
@@ -89,6 +93,8 @@ def import_job(
         names: dict[str, str] = {}
         if given.sample is not None:
             build_sample(given.sample, draft.folder)
+        elif given.architecture is not None:
+            build_architecture(channel, find_architecture(given.architecture, given.input_shapes), draft.folder)
         elif given.path is not None and given.path.suffix == ".onnx":
             names = _convert_onnx(given, Path(scratch), folder=draft.folder)
         else:

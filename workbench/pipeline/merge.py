@@ -1,6 +1,7 @@
 """Showing the finished runs of several machines in one report."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ def is_run(path: Path) -> bool:
     return (path / "results.json").is_file()
 
 
-def merge_runs(runs: list[Path], *, out: Path | None = None) -> Path:
+def merge_runs(runs: list[Path], *, out: Path | None = None, title: str = "", notes: Sequence[str] = ()) -> Path:
     """Write the rows of all runs as one report into `out` (default: `merged` beside the first); returns its folder.
+
+    `title` defaults to the runs' names; `notes` are sentences about how they were measured.
 
     Figures keep their machine: a baseline and its variants always come from one. Raises InputError for a folder that is
     no finished run.
@@ -36,8 +39,16 @@ def merge_runs(runs: list[Path], *, out: Path | None = None) -> Path:
     shown = next(iter(machines.values())) if len(machines) == 1 else {"machines": list(machines.values())}
     write_json(folder / "machine.json", shown)
     recipes = "\n".join(f"# {run}\n{_text(run / 'recipe.yaml')}" for run in runs)
-    names = " + ".join(run.name for run in runs)
-    write_report(folder, title=names, records=records, metrics=metrics, machine=shown, recipe_text=recipes, verdicts=[])
+    write_report(
+        folder,
+        title=title or " + ".join(run.name for run in runs),
+        records=records,
+        metrics=metrics,
+        machine=shown,
+        recipe_text=recipes,
+        verdicts=[],
+        notes=notes,
+    )
     return folder
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from workbench.experiment import Recipe
 from workbench.machine import this_machine
 from workbench.models.model import Model
-from workbench.pipeline.plan import FLOAT_MODEL, Cell
+from workbench.pipeline.plan import FLOAT_MODEL, Cell, cells
 from workbench.pipeline.stages import Experiment, Stage
 from workbench.records import Metric, Record, Scope, Status
 from workbench.report.expectations import Required
@@ -51,6 +51,31 @@ def assemble(experiment: Experiment) -> tuple[list[Record], list[Metric]]:
     return records, metrics
 
 
+def unmeasured(recipe: Recipe, status: Status, reason: str) -> list[Record]:
+    """Every cell of a recipe of which nothing could be run, as rows that all say why."""
+    return [
+        Record(
+            model=recipe.model.label,
+            task=recipe.task.label,
+            method=cell.method,
+            variant=cell.variant,
+            backend=cell.backend,
+            device=cell.device,
+            precision=cell.precision,
+            pinned=cell.pinned,
+            threads=cell.threads,
+            batch=cell.batch,
+            scope=scope,
+            status=status,
+            reason=reason,
+            weights=recipe.model.weights,
+            machine_id=this_machine().machine_id,
+        )
+        for cell in cells(recipe)
+        for scope in recipe.measure.scopes
+    ]
+
+
 def _record(experiment: Experiment, cell: Cell, scope: Scope, finished: Finished) -> Record:
     status, reason = _status(cell, scope, finished)
     record = {
@@ -68,6 +93,7 @@ def _record(experiment: Experiment, cell: Cell, scope: Scope, finished: Finished
         "status": status,
         "reason": reason,
         "metric_name": finished.task["metric"],
+        "weights": experiment.recipe.model.weights,
         "machine_id": this_machine().machine_id,
     }
     parts = (

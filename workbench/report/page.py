@@ -49,10 +49,11 @@ def write_report(
     recipe_text: str,
     verdicts: Sequence[Verdict],
     searches: Mapping[str, Any] | None = None,
+    notes: Sequence[str] = (),
 ) -> list[Figure]:
     """Write `report.html`, `report.md` and `plots/*.png` into a run folder; the same input gives the same files.
 
-    Returns the plots. `searches`: what the accuracy-aware search found, by model.
+    Returns the plots. `searches`: what the accuracy-aware search found, by model. `notes`: sentences about how it was measured.
 
     `machine` is the fingerprint as the run stored it, or {"machines": [...]} for the runs of several. A `date` in a
     fingerprint is shown, since the report reads no clock.
@@ -80,7 +81,7 @@ def write_report(
         "reasons": reasons(records),
         "metrics": metrics_table([metric for metric in metrics if metric.name not in NAMES]),
         "rows": long_table(records),
-        "measured": [*MEASURED, *control_sentences(metrics), *disturbance_sentences(metrics)],
+        "measured": [*notes, *MEASURED, *control_sentences(metrics), *disturbance_sentences(metrics)],
         "machines": [machine_facts(one) for one in machines],
         "recipe": recipe_text,
     }

@@ -22,6 +22,7 @@ TASKS = {
     "digits_classification": "workbench.tasks.digits:DigitsClassification",
     "images": "workbench.tasks.image_folder:ImageFolder",
     "segmentation": "workbench.tasks.segmentation.masked_images:MaskedImages",
+    "synthetic": "workbench.tasks.synthetic:Synthetic",
     "text": "workbench.tasks.text.sentences:Sentences",
 }
 
