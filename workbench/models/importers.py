@@ -17,6 +17,7 @@ from workbench.models.cleanup.program_graph import stored_variables
 from workbench.models.complexity import complexity
 from workbench.models.model import Format, Manifest, Model, TensorSpec
 from workbench.models.sample import SAMPLES, build_sample, data_folder
+from workbench.models.side_files import copy_side_files, side_files
 from workbench.models.strip_nms import strip_nms
 from workbench.worker import Channel
 
@@ -63,6 +64,11 @@ def source_files(source: ModelSource) -> list[Path]:
     return [files.model, files.params]
 
 
+def files_beside(source: ModelSource) -> list[Path]:
+    """The files that lie beside a model of the user's and travel with it: its deploy file and names."""
+    return [] if source.path is None else side_files(source_files(source)[0].parent)
+
+
 def import_job(
     channel: Channel,
     *,
@@ -87,6 +93,7 @@ def import_job(
             files = find_paddle_files(Path(str(given.path)), given.params)
             shutil.copyfile(files.model, draft.folder / "model.pdmodel")
             shutil.copyfile(files.params, draft.folder / "model.pdiparams")
+        copy_side_files(files_beside(given), draft.folder)
         prefix = draft.folder / "model"
         _check_weights(given, prefix)
         left = _strip_nms(given, prefix, if_there=strip_nms_if_there)
