@@ -13,11 +13,11 @@ from workbench.inspection.notes import FILL_IN, Entries, Entry, Proposal, as_yam
 from workbench.inspection.zoo_proposal import propose_from_zoo
 from workbench.launch import run_job
 from workbench.models.importers import find_paddle_files
+from workbench.models.side_files import find_deploy_file
 from workbench.models.zoo import read_zoo, zoo_entry
 from workbench.records import Status
 from workbench.tasks.deploy_files import read_deploy_file
 
-DEPLOY_FILES = ("inference_cls.yaml", "inference.yml", "infer_cfg.yml", "deploy.yaml")
 PRECISIONS = {"precision": ["fp32", "int8"]}
 BACKENDS = [{"backend": name} | PRECISIONS for name in ("paddle_inference", "onnxruntime", "openvino")]
 STATIC = {"method": "static", "algo": "hist"}
@@ -57,7 +57,7 @@ def describe(path: Path, params: Path | None) -> Description:
 
 def _from_file(path: Path, params: Path | None, described: Description, folder: Path) -> Entries:
     beside = path if path.is_dir() else path.parent
-    deploy_file = next((file for name in DEPLOY_FILES if (file := beside / name).is_file()), None)
+    deploy_file = find_deploy_file(beside)
     deployed = read_deploy_file(deploy_file) if deploy_file else None
     proposal = propose(described, path.name, deployed, _relative(deploy_file, folder) if deploy_file else "")
     own = {"path": Entry(_relative(path, folder))}

@@ -12,10 +12,11 @@ from workbench.files import write_text
 from workbench.records import Metric, Record, Scope
 from workbench.report.control import NAMES
 from workbench.report.expectations import Verdict
+from workbench.report.figure import Figure
 from workbench.report.labels import SCOPE_TITLES
 from workbench.report.methods import methods_tables
 from workbench.report.panels import PLOTS
-from workbench.report.plots import Figure, draw_plots
+from workbench.report.plots import draw_plots
 from workbench.report.prose import (
     MEASURED,
     control_sentences,
