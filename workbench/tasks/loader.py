@@ -120,4 +120,5 @@ def check_task_job(channel: Any, *, task: dict[str, Any]) -> dict[str, Any]:
         "task_digest": content_hash([task_digest(TaskSource.model_validate(task["source"])), list(digests.values())]),
         "metric": loaded.primary_metric,
         "higher_is_better": loaded.higher_is_better,
+        "nms": loaded.nms,
     }
