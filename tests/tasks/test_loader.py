@@ -156,6 +156,7 @@ def test_check_task_tells_the_sizes_when_the_data_is_good(task_file):
         "training": 0,
         "metric": "score",
         "higher_is_better": False,
+        "nms": "",
     }
 
 

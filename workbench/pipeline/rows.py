@@ -137,6 +137,7 @@ def _model_figures(experiment: Experiment, cell: Cell, finished: Finished, *, no
         "quantize_s": seconds if cell.model != FLOAT_MODEL else None,
         "build_s": deployed.get("build_s"),
         "peak_rss_mb": deployed.get("peak_rss_mb"),
+        "nms": "outside" if "nms" in model.manifest.left_to_task else finished.task["nms"],
         "int8_share": (deployed.get("describe") or {}).get("int8_share"),
         "input_shape": " ".join(
             "x".join(str(cell.batch if axis < 0 else axis) for axis in spec.shape) for spec in model.manifest.inputs

@@ -133,6 +133,7 @@ def check_task_job(channel: Any, *, task: dict[str, Any]) -> dict[str, Any]:
         ),
         "metric": loaded.primary_metric,
         "higher_is_better": loaded.higher_is_better,
+        "nms": loaded.nms,
     }
 
 
