@@ -7,6 +7,7 @@ import yaml
 
 from workbench.errors import InputError
 from workbench.models import zoo
+from workbench.models.architectures.registry import ARCHITECTURES
 from workbench.models.zoo import Entry, Family, float_archive, int8_archive, read_zoo, zoo_entry
 from workbench.tasks.preparation import Resize
 
@@ -103,3 +104,8 @@ def test_zoo_is_refused_when_an_entry_is_wrong(tmp_path, monkeypatch, change, sa
         read_zoo()
     assert said in str(refused.value)
     assert Entry.model_validate(entry)
+
+
+@pytest.mark.parametrize("name", [name for name, entry in ENTRIES.items() if entry.architecture])
+def test_entry_architecture_is_known_when_it_names_one(name):
+    assert ENTRIES[name].architecture in ARCHITECTURES
