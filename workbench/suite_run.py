@@ -43,7 +43,13 @@ def run_suite(file: Path, out: str = "", *, smoke: bool = False, fresh: bool = F
             )
         seconds = time.monotonic() - start
         notes = [_note(len(members), seconds, goes_on=goes_on and not fresh), *([suite.note] if suite.note else [])]
-        merge_runs([folder / member.recipe.name for member in members], out=folder, title=suite.name, notes=notes)
+        merge_runs(
+            [folder / member.recipe.name for member in members],
+            out=folder,
+            title=suite.name,
+            notes=notes,
+            published=suite.published,
+        )
     for note in notes:
         say(note)
     say(f"{'failed' if found else 'passed'}; results: {folder / 'report.html'}")
