@@ -207,3 +207,16 @@ def test_task_digest_differs_when_the_data_does(task_file):
     assert check_task_job(None, task=spec(task_file))["task_digest"] == first
     number.write_text("2")
     assert check_task_job(None, task=spec(task_file))["task_digest"] != first
+
+
+def test_task_digest_differs_when_a_file_of_the_task_does(task_file):
+    labels = task_file.parent / "labels.txt"
+    method = "    def files(self):\n        return [self.folder / 'labels.txt']\n\n"
+    task_file.write_text(TASK.replace("    def sample(", method + "    def sample("))
+    with pytest.raises(InputError, match=r"task file .*labels\.txt: no such file; the path is relative to the recipe"):
+        check_task_job(None, task=spec(task_file))
+    labels.write_text("one")
+    first = check_task_job(None, task=spec(task_file))["task_digest"]
+    assert check_task_job(None, task=spec(task_file))["task_digest"] == first
+    labels.write_text("two")
+    assert check_task_job(None, task=spec(task_file))["task_digest"] != first

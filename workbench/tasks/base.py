@@ -109,13 +109,24 @@ class Task(ABC):
         """A scalar Paddle variable: how wrong a batch of outputs is. Both hold variables of a static program, by name."""
         raise NotImplementedError
 
+    def files(self) -> Sequence[Path]:
+        """Files other than the samples' own on which figures depend: a vocabulary, a list of labels, the model's deploy file."""
+        return ()
+
+    def to_json(self, prediction: Any) -> Any:
+        """A prediction as json can hold it and `metric` takes it; not timed. For predictions that are large arrays."""
+        return prediction
+
     @abstractmethod
     def preprocess(self, image: Any) -> tuple[Inputs, Any]:
-        """Turn one decoded sample into model inputs, with a leading batch axis of 1, and what `postprocess` needs."""
+        """Turn one decoded sample into model inputs and what `postprocess` needs.
+
+        The leading axis of every input is 1, or the number of windows in which the model is to see the sample.
+        """
 
     @abstractmethod
     def postprocess(self, outputs: Outputs, meta: Any) -> Any:
-        """Turn the outputs for one sample (leading batch axis 1) into a prediction that json can hold."""
+        """Turn the outputs for one sample, with the inputs' leading axis, into a prediction that json (or `to_json`) can hold."""
 
     @abstractmethod
     def metric(self, predictions: Sequence[Any], truths: Sequence[Any]) -> dict[str, float]:

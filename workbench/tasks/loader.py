@@ -11,7 +11,7 @@ from typing import Any
 
 from workbench.errors import InputError
 from workbench.experiment import TaskSource, validate
-from workbench.files import content_hash
+from workbench.files import content_hash, file_digest
 from workbench.tasks.base import Task, TaskOptions
 
 MAY_SHARE = ("calibration", "training")
@@ -108,8 +108,17 @@ def check_task_job(channel: Any, *, task: dict[str, Any]) -> dict[str, Any]:
             raise InputError(
                 f"task: {len(both)} samples are in both {first} and {second}, such as {key!r}; keep them apart"
             )
+    files = [_digest(file) for file in loaded.files()]
     return {name: len(samples) for name, samples in sets.items()} | {
-        "task_digest": content_hash([task_digest(TaskSource.model_validate(task["source"])), list(digests.values())]),
+        "task_digest": content_hash(
+            [task_digest(TaskSource.model_validate(task["source"])), list(digests.values()), files]
+        ),
         "metric": loaded.primary_metric,
         "higher_is_better": loaded.higher_is_better,
     }
+
+
+def _digest(file: Path) -> str:
+    if not file.is_file():
+        raise InputError(f"task file {file}: no such file; the path is relative to the recipe")
+    return file_digest(file)
