@@ -100,6 +100,8 @@ class Backend(ABC):
     takes: ClassVar[Format]
     precisions: ClassVar[Mapping[Device, frozenset[Precision]]]
     packages: ClassVar[tuple[str, ...]]
+    runs_nms: ClassVar[bool] = False
+    """Whether a detector that ends in suppression gives the rows that Paddle gives, in their order."""
 
     def availability(self, device: Device) -> Availability:
         """Whether the backend runs on this machine's `device`; loads the runtime, so it is asked in a worker."""

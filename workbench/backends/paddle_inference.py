@@ -28,6 +28,7 @@ class PaddleInference(Backend):
         Device.GPU: frozenset({Precision.FP32, Precision.FP16}),
     }
     packages = ("paddlepaddle", "paddlepaddle-gpu")
+    runs_nms = True
 
     def _availability(self, device: Device) -> Availability:
         if device is Device.GPU:

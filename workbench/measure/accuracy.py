@@ -98,11 +98,12 @@ def evaluate_job(
     `part` is the task's set of samples: "evaluation" or "search". `run_ms` is the time of a quick call (10th percentile): a hint, not a
     measurement. An FP32 model (`compare` false) leaves its outputs in folder `outputs`, where the quantized ones find them.
     """
-    loaded = load_task(task)
+    opened = Model.open(Path(model))
+    loaded = load_task(task, opened.manifest.left_to_task)
     samples = list(getattr(loaded, part)())[:limit]
     noise = OutputNoise(Path(outputs), keep=not compare, names=sqnr_outputs)
     found, times = [], []
-    with BACKENDS[backend].open(Model.open(Path(model)), Settings(**settings)) as session:
+    with BACKENDS[backend].open(opened, Settings(**settings)) as session:
         for index, sample in enumerate(samples):
             inputs, meta = loaded.preprocess(sample.decode())
             start = time.perf_counter()

@@ -93,10 +93,11 @@ def latency_job(
     `ready` carries `first_call_ms` and `open_s`; a block carries `samples_ms` and, for the end-to-end scope, `parts_ms`.
     """
     wanted = Settings(**settings)
-    loaded = load_task(task)
+    source = Model.open(Path(model))
+    loaded = load_task(task, source.manifest.left_to_task)
     images = [sample.decode() for sample in list(loaded.evaluation())[: max(SAMPLES_IN_TURN, wanted.batch)]]
     start = time.perf_counter()
-    with BACKENDS[backend].open(Model.open(Path(model)), wanted) as session:
+    with BACKENDS[backend].open(source, wanted) as session:
         opened = time.perf_counter() - start
         batches = cycle(_batches(loaded, images, wanted.batch))
         end_to_end = EndToEnd(session, loaded, images, batch=wanted.batch)

@@ -89,6 +89,9 @@ class Manifest(BaseModel):
         default_factory=dict, description="source name -> name here, where a step renamed tensors"
     )
     scales: Scales = Field(default_factory=Scales, description="ranges of a quantized network's tensors")
+    left_to_task: dict[str, Any] = Field(
+        default_factory=dict, description="work on the outputs that was cut off the network: `nms`, with its settings"
+    )
     facts: dict[str, Any] = Field(default_factory=dict, description="parameters, GFLOPs, seconds it took, and the like")
     versions: dict[str, str] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict, description="sha256 of every file")
@@ -144,6 +147,7 @@ class Model:
             "files",
             "scales",
             "float_twin",
+            "left_to_task",
         }
         return content_hash(self.manifest.model_dump(mode="json", include=kept))
 

@@ -1,8 +1,12 @@
 """The JSON Schemas of recipes and results, and the reference page, all made from the models that check them."""
 
+import operator
 import re
+from collections.abc import Iterable
 from enum import Enum
-from typing import Any, get_args
+from functools import reduce
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -63,13 +67,20 @@ def reference_page() -> str:
         "### `model`\n\n" + _keys(ModelSource),
         "### `task`\n\n" + _keys(TaskSource),
         *(f"#### Options of `name: {name}`\n\n{_keys(task_options(name))}" for name in sorted(TASKS)),
+        *(
+            f"#### `{key}` of a task on images\n\n{_keys(block)}"
+            for key, block in _blocks(task_options(name) for name in sorted(TASKS)).items()
+        ),
         "### `quantize` (a list)\n\n" + _keys(Quantization),
         "#### `accuracy`\n\n" + _keys(AccuracyTarget),
         *(
             f"#### Options of `method: {name}`: {method.title}\n\n{_keys(method.Options)}"
             for name, method in METHODS.items()
         ),
-        *(f"#### `{key}` of a method that trains\n\n{_keys(block)}" for key, block in _blocks().items()),
+        *(
+            f"#### `{key}` of a method that trains\n\n{_keys(block)}"
+            for key, block in _blocks(method.Options for method in METHODS.values()).items()
+        ),
         "### `deploy` (a list)\n\n" + _keys(Deployment),
         *(
             f"#### Options of `backend: {name}`: {b.title}\n\n{_keys(b.Options)}"
@@ -108,11 +119,11 @@ def _allow_single_values(parts: dict[str, Any]) -> None:
             choice["properties"][name] = {"anyOf": [field, field["items"]], "description": field.get("description", "")}
 
 
-def _blocks() -> dict[str, type[BaseModel]]:
-    """The groups of options that methods share, by their key."""
+def _blocks(models: Iterable[type[BaseModel]]) -> dict[str, type[BaseModel]]:
+    """The groups of options that models share, by their key."""
     found: dict[str, type[BaseModel]] = {}
-    for method in METHODS.values():
-        for key, field in method.Options.model_fields.items():
+    for model in models:
+        for key, field in model.model_fields.items():
             for kind in (field.annotation, *get_args(field.annotation)):
                 if isinstance(kind, type) and issubclass(kind, BaseModel):
                     found[key] = kind
@@ -136,6 +147,7 @@ def _type(field: FieldInfo) -> str:
     annotation = field.annotation
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return " \\| ".join(f"`{choice.value}`" for choice in annotation)
+    annotation = _without_constraints(annotation)
     text = (
         annotation.__name__
         if type(annotation) is type
@@ -145,12 +157,25 @@ def _type(field: FieldInfo) -> str:
     return text.replace("|", "\\|")
 
 
+def _without_constraints(annotation: Any) -> Any:
+    """A type without what pydantic checks beyond it."""
+    origin = get_origin(annotation)
+    if origin is None:
+        return annotation
+    if origin is Annotated:
+        return _without_constraints(get_args(annotation)[0])
+    arguments = tuple(_without_constraints(argument) for argument in get_args(annotation))
+    return reduce(operator.or_, arguments) if origin in (UnionType, Union) else origin[arguments]
+
+
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
     if isinstance(value, BaseModel):
         return ""
+    if isinstance(value, dict):
+        return f"`{{{', '.join(f'{key}: {one}' for key, one in value.items())}}}`"
     if isinstance(value, list | tuple):
         return f"`[{', '.join(map(str, value))}]`"
     return "" if value is None else f"`{value}`" if str(value) else '`""`'

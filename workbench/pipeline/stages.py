@@ -18,9 +18,11 @@ from workbench.experiment import Quantization, Recipe, find_recipe, read_recipe,
 from workbench.files import content_hash, write_json, write_text
 from workbench.launch import Outcome, run_job
 from workbench.machine import package_version, this_machine
+from workbench.models.architectures.registry import find_architecture
 from workbench.models.importers import source_files
 from workbench.models.model import MANIFEST
 from workbench.models.sample import SAMPLES
+from workbench.models.zoo import float_archive
 from workbench.pipeline.plan import Cell, cell_from_dict, cells, matching, variant_of
 from workbench.pipeline.progress import Bar
 from workbench.quant.registry import METHODS
@@ -231,6 +233,10 @@ def _check_options(recipe: Recipe, file: Path) -> None:
 def _check_sources(recipe: Recipe) -> None:
     if recipe.model.path is not None:
         source_files(recipe.model)
+    elif recipe.model.architecture is not None:
+        find_architecture(recipe.model.architecture, recipe.model.input_shapes)
+    elif recipe.model.zoo is not None:
+        float_archive(recipe.model.zoo, recipe.model.archive)
     elif recipe.model.sample not in SAMPLES:
         raise InputError(f"model sample {recipe.model.sample!r}: not known; samples are: {', '.join(sorted(SAMPLES))}")
 

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -64,8 +65,10 @@ class Task(ABC):
     """
 
     Options: ClassVar[type[TaskOptions]] = TaskOptions
-    primary_metric: ClassVar[str]
+    primary_metric: str
     higher_is_better: ClassVar[bool] = True
+    left_to_task: Mapping[str, Any] = MappingProxyType({})
+    """Work that was cut off the network whose outputs `postprocess` gets (see `strip_nms` in a recipe); most often none."""
 
     def __init__(self, options: Any, folder: Path) -> None:
         """`options` is an instance of `Options`; `folder` is the recipe's, from which relative paths are resolved."""

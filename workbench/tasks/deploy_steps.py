@@ -12,8 +12,8 @@ from workbench.errors import InputError
 from workbench.experiment import validate
 from workbench.tasks.preparation import Interpolation, Preparation, Resize
 
-IMAGENET_MEAN, IMAGENET_STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-HALVES = [0.5, 0.5, 0.5]
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+HALVES = (0.5, 0.5, 0.5)
 LETTERBOX_GREY = 128  # the border has 127.5, which cv2 rounds to even
 INTERPOLATIONS = {
     "0": Interpolation.NEAREST, "1": Interpolation.LINEAR, "2": Interpolation.CUBIC, "3": Interpolation.AREA,

@@ -32,7 +32,7 @@ class ImageOptions(TaskOptions):
 class ImageTask(Task):
     """A task whose decoded samples are RGB images, uint8 [h, w, 3]."""
 
-    Options = ImageOptions
+    Options: ClassVar[type[ImageOptions]] = ImageOptions
     family: ClassVar[Family]
     usual: ClassVar[Preparation]
     """How models of the family take their images where nothing is said."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from workbench.errors import InputError
+from workbench.tasks.text_files import read_text_file
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
@@ -10,11 +10,8 @@ def read_labels(path: Path) -> tuple[str, ...]:
 
     Raises InputError for a file that cannot be read.
     """
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        reason = str(error.strerror).lower() if isinstance(error, OSError) else "not UTF-8 text"
-        raise InputError(f"labels {path}: {reason}; give a file with the name of a class in each line") from None
+    text = read_text_file(path, what="labels", fix="give a file with the name of a class in each line")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     if lines and all(line.split(maxsplit=1)[0] == str(number) and " " in line for number, line in enumerate(lines)):
         lines = [line.split(maxsplit=1)[1] for line in lines]
     return tuple(lines)

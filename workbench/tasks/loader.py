@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
+from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,13 @@ from workbench.tasks.base import Task, TaskOptions
 
 MAY_SHARE = ("calibration", "training")
 TASKS = {
+    "classification": "workbench.tasks.classification:Classification",
+    "detection": "workbench.tasks.detection.from_data:Detection",
     "digits_classification": "workbench.tasks.digits:DigitsClassification",
     "images": "workbench.tasks.image_folder:ImageFolder",
+    "segmentation": "workbench.tasks.segmentation.masked_images:MaskedImages",
+    "synthetic": "workbench.tasks.synthetic:Synthetic",
+    "text": "workbench.tasks.text.sentences:Sentences",
 }
 
 
@@ -37,12 +43,18 @@ def task_options(name: str) -> type[TaskOptions]:
     return _by_name(name).Options
 
 
-def load_task(spec: dict[str, Any]) -> Task:
-    """The task of a spec made by `task_spec`; raises InputError when it is not there or its options are wrong."""
+def load_task(spec: dict[str, Any], left_to_task: Mapping[str, Any] | None = None) -> Task:
+    """The task of a spec made by `task_spec`; raises InputError when it is not there or its options are wrong.
+
+    `left_to_task` is that of the Model's manifest, where outputs are to be post-processed.
+    """
     source = TaskSource.model_validate(spec["source"])
     kind = _from_file(source.file) if source.file is not None else _by_name(str(source.name))
     options = validate(kind.Options, source.options, where=f"task {source.label}, options")
-    return kind(options, Path(spec["folder"]))
+    task = kind(options, Path(spec["folder"]))
+    if left_to_task:
+        task.left_to_task = left_to_task
+    return task
 
 
 def _by_name(name: str) -> type[Task]:

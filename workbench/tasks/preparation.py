@@ -125,7 +125,8 @@ class Preparation(BaseModel):
         size = (self._filled_up(framed[0]), self._filled_up(framed[1]))
         scale = (scaled[0] / original[0], scaled[1] / original[1])
         corner = self.resize in (Resize.TOP_LEFT, Resize.FIT)
-        offset = (0, 0) if corner else ((framed[0] - scaled[0]) // 2, (framed[1] - scaled[1]) // 2)
+        # An odd pixel goes below or right, of a border as of what is cropped.
+        offset = (0, 0) if corner else (int((framed[0] - scaled[0]) / 2), int((framed[1] - scaled[1]) / 2))
         return Geometry(original, size, scale, offset)
 
     def _placed(self, image: Image, geometry: Geometry) -> Image:

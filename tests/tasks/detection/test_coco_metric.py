@@ -1,12 +1,7 @@
 """The metric against pycocotools' own evaluation of the same boxes, from matching to the summary."""
 
-import io
-from contextlib import redirect_stdout
-
 import numpy as np
 import pytest
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from workbench.tasks.detection.coco_metric import CocoMetric
 
@@ -34,39 +29,20 @@ def _score(random, ties):
     return float(random.integers(1, 4) / 4 if ties else random.uniform())
 
 
-def official(predictions, truths):
-    """COCOeval from start to end, with images told apart by number."""
-    wanted = [
-        {"image_id": image, "category_id": int(kind), "bbox": [x, y, x2 - x, y2 - y], "area": (x2 - x) * (y2 - y), "iscrowd": crowd}
-        for image, truth in enumerate(truths) for (kind, x, y, x2, y2), crowd in zip(truth["boxes"], truth["crowd"], strict=True)
-    ]  # fmt: skip
-    found = [
-        {"image_id": image, "category_id": int(kind), "bbox": [x, y, x2 - x, y2 - y], "score": score}
-        for image, rows in enumerate(predictions) for kind, score, x, y, x2, y2 in rows
-    ]  # fmt: skip
-    kinds = sorted({box["category_id"] for box in wanted + found})
-    with redirect_stdout(io.StringIO()):
-        coco = COCO()
-        coco.dataset = {
-            "images": [{"id": image} for image in range(len(truths))], "categories": [{"id": kind} for kind in kinds],
-            "annotations": [box | {"id": number} for number, box in enumerate(wanted, start=1)],
-        }  # fmt: skip
-        coco.createIndex()
-        evaluator = COCOeval(coco, coco.loadRes(found), "bbox")
-        evaluator.evaluate()
-        evaluator.accumulate()
-        evaluator.summarize()
-    return [100 * float(value) for value in evaluator.stats[:2]]
+@pytest.fixture
+def official(official_map):
+    """mAP and mAP50."""
+    return lambda predictions, truths: tuple(official_map(predictions, truths, at=at) for at in (0, 1))
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_metric_is_pycocotools_when_boxes_are_random(seed):
+def test_metric_is_pycocotools_when_boxes_are_random(official, seed):
     predictions, truths = scene(seed, ties=seed % 2 == 1)
     assert CocoMetric("bbox")(predictions, truths) == pytest.approx(official(predictions, truths), abs=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_metric_is_pycocotools_when_the_same_images_come_in_another_mixture(seed):
+def test_metric_is_pycocotools_when_the_same_images_come_in_another_mixture(official, seed):
     predictions, truths = scene(seed)
     metric, random = CocoMetric("bbox"), np.random.default_rng(seed)
     metric(predictions, truths)

@@ -17,7 +17,9 @@ def teacher_files(teacher: Path, folder: Path) -> list[Path]:
 def import_teacher(channel: Channel, teacher: Path, *, folder: Path, models: Path) -> Model:
     """The teacher as a float Model below `models`, its tensors named as a student's are; raises InputError when it cannot be read."""
     source = _source(teacher, folder).model_dump(mode="json")
-    return Model.open(models / import_job(channel, source=source, models=str(models), keep_batch_norms=True)["digest"])
+    # Nobody learns from boxes after suppression: it has no gradient.
+    made = import_job(channel, source=source, models=str(models), keep_batch_norms=True, strip_nms_if_there=True)
+    return Model.open(models / made["digest"])
 
 
 def _source(teacher: Path, folder: Path) -> ModelSource:

@@ -33,15 +33,16 @@ class Decoder(StrEnum):
 
 
 class Candidates(NamedTuple):
-    """Boxes float [n, 4] (x1, y1, x2, y2), scores float [n] and classes int64 [n]; all finite."""
+    """Boxes float [n, 4] (x1, y1, x2, y2), scores float [n] and classes int64 [n], all finite, and the output's row of each, int64 [n]."""
 
     boxes: NDArray[Any]
     scores: NDArray[Any]
     classes: NDArray[np.int64]
+    rows: NDArray[np.int64]
 
-    def part(self, rows: NDArray[Any]) -> "Candidates":
-        """Some of them: by index or by a mask."""
-        return Candidates(self.boxes[rows], self.scores[rows], self.classes[rows])
+    def part(self, chosen: NDArray[Any] | slice) -> "Candidates":
+        """Some of them: by index, by a mask or by a slice."""
+        return Candidates(self.boxes[chosen], self.scores[chosen], self.classes[chosen], self.rows[chosen])
 
 
 def decode_yolo(outputs: Outputs, *, min_score: float, multi_label: bool) -> Candidates:
@@ -49,23 +50,23 @@ def decode_yolo(outputs: Outputs, *, min_score: float, multi_label: bool) -> Can
     found = next((o for o in outputs.values() if o.ndim == 3 and o.shape[0] == 1 and o.shape[2] > 5), None)
     if found is None:
         raise _wrong(outputs, "[1, n, 5 + classes]")
-    rows = found[0]
-    rows = rows[rows[:, 4] > min_score]
-    scores = rows[:, 5:] * rows[:, 4:5]
+    likely = np.flatnonzero((found[0][:, 4] > min_score) & np.isfinite(found[0][:, :4]).all(axis=1))
+    values = found[0][likely]
+    scores = values[:, 5:] * values[:, 4:5]
     if multi_label:
         row, classes = np.nonzero(scores > min_score)
     else:
-        row, classes = np.arange(len(rows)), _likeliest(scores)
-    candidates = Candidates(_corners(rows[row, :4]), scores[row, classes], classes.astype(np.int64))
-    return best(candidates.part(_usable(candidates, min_score)))
+        row, classes = np.arange(len(values)), _likeliest(scores)
+    candidates = Candidates(_corners(values[row, :4]), scores[row, classes], classes.astype(np.int64), likely[row])
+    return best(_usable(candidates, min_score))
 
 
 def decode_boxes_and_scores(outputs: Outputs, *, min_score: float) -> Candidates:
     """Candidates of one image above `min_score`, at most 30,000, of boxes [1, n, 4] and scores [1, classes, n], in either order."""
     boxes, scores = boxes_and_scores(outputs)
     classes, row = np.nonzero(scores > min_score)
-    candidates = Candidates(boxes[row], scores[classes, row], classes.astype(np.int64))
-    return best(candidates.part(_usable(candidates, min_score)))
+    candidates = Candidates(boxes[row], scores[classes, row], classes.astype(np.int64), row)
+    return best(_usable(candidates, min_score))
 
 
 def boxes_and_scores(outputs: Outputs) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -83,14 +84,15 @@ def decode_rows(outputs: Outputs, *, min_score: float) -> Candidates:
 
     Where there is nothing, Paddle gives one row of class -1.
     """
-    rows = next((o for o in outputs.values() if o.ndim == 2 and o.shape[1] == 6 and o.dtype.kind == "f"), None)
-    if rows is None:
-        if any(output.shape in ((1, 1), (0,)) for output in outputs.values()):  # older programs say so: nothing found
-            return Candidates(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
-        raise _wrong(outputs, "rows [n, 6]")
-    rows = rows[np.isfinite(rows).all(axis=1) & (rows[:, 0] >= 0)]
-    candidates = Candidates(rows[:, 2:], rows[:, 1], rows[:, 0].astype(np.int64))
-    return candidates.part(_usable(candidates, min_score))
+    rows = _rows(outputs)
+    real = np.flatnonzero(rows[:, 0] >= 0)
+    candidates = Candidates(rows[real, 2:], rows[real, 1], rows[real, 0].astype(np.int64), real)
+    return _usable(candidates, min_score)
+
+
+def row_count(outputs: Outputs) -> int:
+    """How many rows a network with its own suppression gives."""
+    return len(_rows(outputs))
 
 
 def best(candidates: Candidates, limit: int = MAX_CANDIDATES) -> Candidates:
@@ -100,10 +102,16 @@ def best(candidates: Candidates, limit: int = MAX_CANDIDATES) -> Candidates:
     return candidates.part(np.sort(np.argpartition(-candidates.scores, limit)[:limit]))
 
 
-def _usable(candidates: Candidates, min_score: float) -> NDArray[Any]:
+def _rows(outputs: Outputs) -> NDArray[Any]:
+    rows = next((o for o in outputs.values() if o.ndim == 2 and o.shape[1] == 6 and o.dtype.kind == "f"), None)
+    if rows is None:
+        raise _wrong(outputs, "rows [n, 6]")
+    return rows
+
+
+def _usable(candidates: Candidates, min_score: float) -> Candidates:
     finite = np.isfinite(candidates.boxes).all(axis=1) & np.isfinite(candidates.scores)
-    usable: NDArray[Any] = finite & (candidates.scores > min_score)
-    return usable
+    return candidates.part(finite & (candidates.scores > min_score))
 
 
 def _likeliest(scores: NDArray[Any]) -> NDArray[Any]:

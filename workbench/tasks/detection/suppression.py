@@ -41,23 +41,26 @@ def overlaps(first: NDArray[Any], second: NDArray[Any], *, pixels: float = 0.0) 
     `pixels` is 1 where a box includes its last pixel (Paddle's `normalized: false`). A box whose corners are swapped has no
     area; two boxes without area have 0, or at one place 0 / 0, which is not a number.
     """
-    sides = np.minimum(first[:, None, 2:], second[None, :, 2:]) - np.maximum(first[:, None, :2], second[None, :, :2])
-    inside = _area(sides, pixels)
+    width = np.minimum(first[:, 2, None], second[None, :, 2]) - np.maximum(first[:, 0, None], second[None, :, 0])
+    height = np.minimum(first[:, 3, None], second[None, :, 3]) - np.maximum(first[:, 1, None], second[None, :, 1])
+    inside = _area(width, height, pixels)
     with np.errstate(divide="ignore", invalid="ignore"):
         shares: NDArray[Any] = inside / (areas(first, pixels)[:, None] + areas(second, pixels)[None, :] - inside)
-    # Without area, boxes apart from each other have 0 / 0 too.
-    return np.where((sides < 0).any(axis=2), np.zeros((), shares.dtype), shares)
+    shares[(width < 0) | (height < 0)] = 0  # without area, boxes apart from each other have 0 / 0 too
+    return shares
 
 
 def areas(boxes: NDArray[Any], pixels: float = 0.0) -> NDArray[Any]:
     """Areas of boxes [n, 4]: [n]."""
-    return _area(boxes[:, 2:] - boxes[:, :2], pixels)
+    return _area(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1], pixels)
 
 
-def _area(sides: NDArray[Any], pixels: float) -> NDArray[Any]:
-    """Area by width and height [..., 2]; 0 where one of them is negative."""
-    product = (sides[..., 0] + sides.dtype.type(pixels)) * (sides[..., 1] + sides.dtype.type(pixels))
-    return np.where((sides < 0).any(axis=-1), np.zeros((), sides.dtype), product)
+def _area(width: NDArray[Any], height: NDArray[Any], pixels: float) -> NDArray[Any]:
+    """Width times height; 0 where one of them is negative."""
+    one = width.dtype.type(pixels)
+    area: NDArray[Any] = (width + one) * (height + one)
+    area[(width < 0) | (height < 0)] = 0
+    return area
 
 
 def _covered(

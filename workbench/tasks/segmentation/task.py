@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from workbench.errors import InputError
 from workbench.tasks.base import Inputs, Outputs
 from workbench.tasks.deploy_files import Family
+from workbench.tasks.deploy_steps import HALVES
 from workbench.tasks.image_task import ImageOptions, ImageTask
 from workbench.tasks.preparation import Geometry, Image, Preparation
 from workbench.tasks.segmentation.class_maps import (
@@ -27,7 +28,6 @@ from workbench.tasks.segmentation.class_maps import (
 from workbench.tasks.segmentation.windows import Windows
 
 MOST_CLASSES = IGNORED
-HALVES = (0.5, 0.5, 0.5)
 
 
 class Seen(NamedTuple):
@@ -67,7 +67,7 @@ class SegmentationTask(ImageTask):
     integers, [n, h, w]. Subclasses give the samples, and override `class_names` where they know the classes themselves.
     """
 
-    Options = SegmentationOptions
+    Options: ClassVar[type[SegmentationOptions]] = SegmentationOptions
     primary_metric = "miou"
     family = Family.SEGMENTATION
     usual = Preparation(mean=HALVES, std=HALVES)
@@ -85,6 +85,11 @@ class SegmentationTask(ImageTask):
         if names and count not in (None, len(names)):
             raise InputError(f"segmentation: {len(names)} names for {count} classes; mend `labels` or `classes`")
         return names or tuple(str(index) for index in range(count))
+
+    def augment(self, image: Image, random: np.random.Generator) -> Image:
+        """Other contrast and brightness. The mask does not come along, so the image stays in its place."""
+        contrast, brightness = random.uniform(0.75, 1.25), random.uniform(-32, 32)
+        return np.clip(image * np.float32(contrast) + np.float32(brightness), 0, 255).astype(np.uint8)
 
     def preprocess(self, image: Image) -> tuple[Inputs, Seen]:
         """Turn an RGB image, uint8 [h, w, 3], into float32 [windows, 3, height, width]; one window is the whole image."""

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from workbench.tasks.base import Inputs, Outputs, Task, TaskOptions
+from workbench.tasks.class_scores import class_loss
 from workbench.tasks.text.tokenizer import Text, TextInput, WordPieces
 
 
@@ -24,12 +25,9 @@ class TextOptions(TaskOptions):
     inputs: dict[TextInput, str] = Field(
         {TextInput.TOKEN_IDS: "input_ids", TextInput.TOKEN_TYPE_IDS: "token_type_ids"},
         min_length=1,
-        description="what the model takes, and its name for it",
+        description="what the model takes (input_ids, token_type_ids, attention_mask, position_ids), and its name for it",
     )
     output: str = Field("", description="name of the output with the scores of the classes; default: the first")
-    softmax: bool = Field(
-        False, description="whether the model itself ends in a softmax: only its training depends on it"
-    )
 
 
 class TextTask(Task):
@@ -38,7 +36,7 @@ class TextTask(Task):
     Subclasses give the samples. One that ships its vocabulary overrides `vocabulary`.
     """
 
-    Options = TextOptions
+    Options: ClassVar[type[TextOptions]] = TextOptions
     primary_metric = "accuracy"
 
     @property
@@ -61,9 +59,7 @@ class TextTask(Task):
 
     def loss(self, outputs: dict[str, Any], labels: dict[str, Any]) -> Any:
         """Cross entropy of the scores, float [N, classes]."""
-        from paddle.nn.functional import cross_entropy
-
-        return cross_entropy(self._scores(outputs), labels["label"], use_softmax=not self.options.softmax)
+        return class_loss(self._scores(outputs), labels["label"])
 
     def preprocess(self, image: Text) -> tuple[Inputs, None]:
         """Turn a sentence or a pair into the inputs that the options name, int64 [1, max_length] each."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import InputError
+from workbench.tasks.text_files import read_text_file
 
 UNKNOWN, FIRST, BETWEEN, FILL = "[UNK]", "[CLS]", "[SEP]", "[PAD]"
 
@@ -54,12 +55,8 @@ class WordPieces:
 
 def _tokens(vocabulary: Path) -> list[str]:
     """The tokens in the order of their ids; what stands behind a tab, as in ERNIE's first files, is left out."""
-    try:
-        text = vocabulary.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = str(error.strerror).lower() if isinstance(error, OSError) else "not UTF-8 text"
-        raise InputError(
-            f"vocabulary {vocabulary}: {reason}; give a vocab.txt with a token a line, its path relative to the recipe"
-        ) from None
+    text = read_text_file(
+        vocabulary, what="vocabulary", fix="give a vocab.txt with a token a line, its path relative to the recipe"
+    )
     # Not splitlines, which also breaks at characters that are tokens themselves.
     return [line.rstrip("\r").split("\t")[0] for line in text.removesuffix("\n").split("\n")]
