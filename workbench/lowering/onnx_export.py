@@ -33,7 +33,7 @@ def land(
     """Write an ONNX network that was made of `source` as a Model below `models`."""
     import onnx
 
-    with Model.build(models) as draft:
+    with Model.build(models, source=source) as draft:
         onnx.save(network, str(draft.folder / "model.onnx"))
         draft.manifest = exported_manifest(source, dialect=dialect, facts=facts)
     assert draft.model is not None

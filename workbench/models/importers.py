@@ -21,6 +21,7 @@ from workbench.models.model import Format, Manifest, Model, TensorSpec
 from workbench.models.old_layout import PROGRAM, copy_old_model, old_files, parameters_file
 from workbench.models.onnx_file import read_onnx
 from workbench.models.sample import SAMPLES, build_sample, data_folder
+from workbench.models.side_files import copy_side_files, side_files
 from workbench.models.strip_nms import strip_nms
 from workbench.worker import Channel
 
@@ -75,6 +76,11 @@ def source_files(source: ModelSource) -> list[Path]:
     return old_files(files.model) if files.model.name == PROGRAM else [files.model, files.params]
 
 
+def files_beside(source: ModelSource) -> list[Path]:
+    """The files that lie beside a model of the user's and travel with it: its deploy file and names."""
+    return [] if source.path is None else side_files(source_files(source)[0].parent)
+
+
 def import_job(
     channel: Channel,
     *,
@@ -99,6 +105,7 @@ def import_job(
             names = _convert_onnx(given, Path(scratch), folder=draft.folder)
         else:
             copy_paddle_files(find_paddle_files(Path(str(given.path)), given.params), draft.folder)
+        copy_side_files(files_beside(given), draft.folder)
         prefix = draft.folder / "model"
         _check_weights(given, prefix)
         left = _strip_nms(given, prefix, if_there=strip_nms_if_there)

@@ -7,7 +7,7 @@ from workbench.errors import WorkbenchError
 from workbench.experiment import Quantization
 from workbench.files import content_hash, file_digest
 from workbench.machine import this_machine
-from workbench.models.importers import source_files
+from workbench.models.importers import files_beside, source_files
 from workbench.models.model import Model
 from workbench.pipeline.plan import FLOAT_MODEL, model_key, variant_of
 from workbench.pipeline.search import Base, keep_within_target
@@ -25,9 +25,10 @@ def quantize(experiment: Experiment) -> dict[str, Any]:
     Raises InputError when the model or the task's data cannot be used.
     """
     with experiment.stage(Stage.QUANTIZE):
-        task = _check_task(experiment)
         options = [_options(experiment, entry) for entry in experiment.recipe.quantize]
         source = _import(experiment)
+        experiment.keep_imported(source)
+        task = _check_task(experiment)
         trainable = _trainable(experiment, source)
         models = {FLOAT_MODEL: {"status": Status.OK, "reason": "", "digest": source.digest, "seconds": None}}
         for entry, parsed in zip(experiment.recipe.quantize, options, strict=True):
@@ -75,6 +76,7 @@ def _import(experiment: Experiment, *, keep_batch_norms: bool = False) -> Model:
     identity = [
         source.model_dump(mode="json", exclude={"path", "params"}),
         [file_digest(file) for file in source_files(source)],
+        {file.name: file_digest(file) for file in files_beside(source)},
         versions("paddlepaddle", "x2paddle"),
         keep_batch_norms,
         _strips_nms_if_there(experiment),

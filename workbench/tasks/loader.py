@@ -27,9 +27,13 @@ TASKS = {
 }
 
 
-def task_spec(source: TaskSource, folder: Path) -> dict[str, Any]:
-    """What a worker needs to load the task: JSON only. `folder` is the recipe's."""
-    return {"source": source.model_dump(mode="json"), "folder": str(folder)}
+def task_spec(source: TaskSource, folder: Path, *, deploy_file: Path | None = None) -> dict[str, Any]:
+    """What a worker needs to load the task: JSON only. `folder` is the recipe's.
+
+    `deploy_file` is the one that travels with the model, for a task that takes one and whose options name none.
+    """
+    found = str(deploy_file) if deploy_file is not None else None
+    return {"source": source.model_dump(mode="json"), "folder": str(folder), "deploy_file": found}
 
 
 def task_digest(source: TaskSource) -> str:
@@ -51,6 +55,8 @@ def load_task(spec: dict[str, Any], left_to_task: Mapping[str, Any] | None = Non
     source = TaskSource.model_validate(spec["source"])
     kind = _from_file(source.file) if source.file is not None else _by_name(str(source.name))
     options = validate(kind.Options, source.options, where=f"task {source.label}, options")
+    if spec.get("deploy_file") and getattr(options, "deploy_file", "") is None:
+        options = options.model_copy(update={"deploy_file": Path(spec["deploy_file"])})
     task = kind(options, Path(spec["folder"]))
     if left_to_task:
         task.left_to_task = left_to_task
