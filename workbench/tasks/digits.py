@@ -15,6 +15,7 @@ IMAGE_SIZE = 224  # pixels, height and width of a decoded picture
 TRAIN_SCANS = 1437
 HELD_OUT_SCANS = 360
 SPLIT_SEED = 0
+VALIDATION_SCANS = 360  # the last of the train part: what settings of the shipped networks were chosen by
 
 
 class Digits(NamedTuple):
