@@ -14,6 +14,7 @@ from rich.table import Table
 from workbench.compress.command import compress
 from workbench.errors import InputError, WorkbenchError
 from workbench.exit_codes import ExitCode
+from workbench.export.command import export, predict
 from workbench.inspection.command import inspect
 from workbench.models.command import models
 from workbench.models.scales import Scheme
@@ -127,6 +128,8 @@ def sensitivity(
 
 
 app.command()(compress)
+app.command()(predict)
+app.command()(export)
 app.command()(inspect)
 app.add_typer(models, name="models")
 

@@ -83,8 +83,7 @@ def test_published_model_runs_in_int8_near_fp32_when_the_backend_reads_it(run, b
     assert found["status"] == Status.OK
     assert found["sqnr_db"] > 12
     assert found["drop"]["drop"] <= 10
-    if form != "old":  # Paddle Inference keeps convolutions of the old format in float
-        assert cell["describe"]["int8_share"] > 0.5
+    assert cell["describe"]["int8_share"] > 0.5
 
 
 def test_old_format_is_an_unsupported_row_when_paddle2onnx_would_abort(run):
