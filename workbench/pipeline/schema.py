@@ -1,6 +1,7 @@
 """The JSON Schemas of recipes and results, and the reference page, all made from the models that check them."""
 
 import re
+from collections.abc import Iterable
 from enum import Enum
 from typing import Any, get_args
 
@@ -63,13 +64,20 @@ def reference_page() -> str:
         "### `model`\n\n" + _keys(ModelSource),
         "### `task`\n\n" + _keys(TaskSource),
         *(f"#### Options of `name: {name}`\n\n{_keys(task_options(name))}" for name in sorted(TASKS)),
+        *(
+            f"#### `{'` or `'.join(keys)}` of a task\n\n{_keys(block)}"
+            for block, keys in _blocks(map(task_options, sorted(TASKS))).items()
+        ),
         "### `quantize` (a list)\n\n" + _keys(Quantization),
         "#### `accuracy`\n\n" + _keys(AccuracyTarget),
         *(
             f"#### Options of `method: {name}`: {method.title}\n\n{_keys(method.Options)}"
             for name, method in METHODS.items()
         ),
-        *(f"#### `{key}` of a method that trains\n\n{_keys(block)}" for key, block in _blocks().items()),
+        *(
+            f"#### `{'` or `'.join(keys)}` of a method that trains\n\n{_keys(block)}"
+            for block, keys in _blocks(method.Options for method in METHODS.values()).items()
+        ),
         "### `deploy` (a list)\n\n" + _keys(Deployment),
         *(
             f"#### Options of `backend: {name}`: {b.title}\n\n{_keys(b.Options)}"
@@ -108,14 +116,14 @@ def _allow_single_values(parts: dict[str, Any]) -> None:
             choice["properties"][name] = {"anyOf": [field, field["items"]], "description": field.get("description", "")}
 
 
-def _blocks() -> dict[str, type[BaseModel]]:
-    """The groups of options that methods share, by their key."""
-    found: dict[str, type[BaseModel]] = {}
-    for method in METHODS.values():
-        for key, field in method.Options.model_fields.items():
+def _blocks(models: Iterable[type[BaseModel]]) -> dict[type[BaseModel], list[str]]:
+    """The groups of options in them, and the keys under which they stand."""
+    found: dict[type[BaseModel], list[str]] = {}
+    for model in models:
+        for key, field in model.model_fields.items():
             for kind in (field.annotation, *get_args(field.annotation)):
-                if isinstance(kind, type) and issubclass(kind, BaseModel):
-                    found[key] = kind
+                if isinstance(kind, type) and issubclass(kind, BaseModel) and key not in found.setdefault(kind, []):
+                    found[kind].append(key)
     return found
 
 
