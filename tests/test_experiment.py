@@ -73,15 +73,18 @@ def test_read_recipe_fills_in_the_rest_when_little_is_given(tmp_path):
     [
         ({"quantise": []}, "unknown key `quantise`; known keys here: schema_version, name, model, task, quantize"),
         ({"measure.repeat": 5}, "unknown key `measure.repeat`; known keys here: scopes, warmup, repeats"),
-        ({"model.sampel": "x"}, "unknown key `model.sampel`; known keys here: sample, path, params"),
+        (
+            {"model.sampel": "x"},
+            "unknown key `model.sampel`; known keys here: sample, zoo, archive, architecture, path, params",
+        ),
         ({"expect.0.colum": "x"}, "unknown key `expect.0.colum`; known keys here: where, column, minimum"),
         ({"quantise": [], "measure.repeat": 5}, "(and 1 more)"),
         ({"name": REMOVED}, "`name` is missing"),
         ({"deploy": REMOVED}, "`deploy` is missing"),
         ({"deploy.0.backend": REMOVED}, "`deploy.0.backend` is missing"),
         ({"quantize.0.method": REMOVED}, "`quantize.0.method` is missing"),
-        ({"model.path": "m.onnx"}, "give either `sample` or `path`"),
-        ({"model": {}}, "`model` = {}: give either `sample` or `path`"),
+        ({"model.path": "m.onnx"}, "give one of `sample`, `zoo`, `architecture` and `path`"),
+        ({"model": {}}, "`model` = {}: give one of `sample`, `zoo`, `architecture` and `path`"),
         ({"task.file": "t.py"}, "give either `name` or `file`"),
         ({"task": {"options": {}}}, "give either `name` or `file`"),
         ({"deploy.0.precision": "int4"}, "`deploy.0.precision.0` = 'int4': input should be 'fp32', 'fp16'"),
@@ -89,7 +92,9 @@ def test_read_recipe_fills_in_the_rest_when_little_is_given(tmp_path):
         ({"deploy.0.precision": []}, "`deploy.0.precision` = []: list should have at least 1 item"),
         ({"deploy.0.device": "tpu"}, "`deploy.0.device` = 'tpu': input should be 'cpu', 'gpu' or 'arm'"),
         ({"deploy.0.batch": 0}, "`deploy.0.batch.0` = 0: input should be greater than or equal to 1"),
-        ({"deploy.0.threads": [1, -2]}, "`deploy.0.threads.1` = -2: input should be greater than or equal to 1"),
+        ({"deploy.0.threads": [1, -2]}, "`deploy.0.threads.1` = -2: give a number from 1 up, or `all`"),
+        ({"deploy.0.threads": "many"}, "`deploy.0.threads.0` = 'many': give a number from 1 up, or `all`"),
+        ({"deploy.0.threads": True}, "`deploy.0.threads.0` = True: give a number from 1 up, or `all`"),
         ({"deploy.0.batch": "many"}, "`deploy.0.batch.0` = 'many': input should be a valid integer"),
         ({"deploy": []}, "`deploy` = []: list should have at least 1 item"),
         ({"name": "a/b"}, "`name` = 'a/b': string should match pattern"),
@@ -181,6 +186,12 @@ def test_lists_are_made_when_single_values_are_given():
 )
 def test_fp32_comes_first_when_precisions_are_in_any_order(given, kept):
     assert Deployment(backend="x", precision=given).precision == kept
+
+
+def test_all_threads_stay_a_word_when_a_recipe_is_written_again():
+    deployment = Deployment(backend="x", precision="fp32", threads=[1, "all"])
+    assert deployment.model_dump(mode="json", exclude_defaults=True)["threads"] == [1, "all"]
+    assert Deployment(backend="x", precision="fp32", threads="all").threads == ["all"]
 
 
 def test_doubles_are_dropped_when_threads_or_batches_repeat():

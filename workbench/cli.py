@@ -14,6 +14,8 @@ from rich.table import Table
 from workbench.compress.command import compress
 from workbench.errors import InputError, WorkbenchError
 from workbench.exit_codes import ExitCode
+from workbench.export.command import export, predict
+from workbench.models.command import models
 from workbench.models.scales import Scheme
 from workbench.worker import USER_FAULTS, refused_by_system
 
@@ -112,6 +114,9 @@ def sensitivity(
 
 
 app.command()(compress)
+app.command()(predict)
+app.command()(export)
+app.add_typer(models, name="models")
 
 
 @app.command()

@@ -5,13 +5,25 @@ from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from workbench.errors import InputError
 from workbench.records import Device, Precision, Scope
 
 RECIPES = Path(__file__).parent / "recipes"
 Checked = TypeVar("Checked", bound=BaseModel)
+DRAWN = "synthetic"
+"""The task whose samples are drawn."""
 
 
 class Strict(BaseModel):
@@ -32,16 +44,24 @@ class WithOptions(BaseModel):
 
 
 class ModelSource(Strict):
-    """The FP32 model: a shipped sample by name, or a file or folder of the user's."""
+    """The FP32 model: a shipped sample, a published model, a published network without its weights, or a user's own files."""
 
     sample: str | None = Field(None, description="name of a shipped sample model")
+    zoo: str | None = Field(
+        None, description="name of a published model (`workbench models list`), fetched when it is not there"
+    )
+    archive: str | None = Field(None, description="file name of the zoo model's archive; default: its first FP32 one")
+    architecture: str | None = Field(
+        None, description="name of a published network, built with random weights: its latency counts, nothing else"
+    )
     path: Path | None = Field(
         None, description="ONNX file, Paddle inference folder, .pdmodel or stem; relative to the recipe"
     )
     params: Path | None = Field(None, description=".pdiparams file, where its stem differs from the .pdmodel file's")
     name: str | None = Field(None, description="name in the tables; default: the sample's or the file's")
     input_shapes: dict[str, list[int]] = Field(
-        default_factory=dict, description="shape of inputs that the model leaves dynamic, batch axis included"
+        default_factory=dict,
+        description="shape of inputs that the model leaves dynamic, or of an architecture's; batch axis included",
     )
     clean: bool = Field(True, description="rewrite what importers leave behind, exactly")
     strip_nms: bool | None = Field(
@@ -52,14 +72,21 @@ class ModelSource(Strict):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if (self.sample is None) == (self.path is None):
-            raise ValueError("give either `sample` or `path`")
+        if sum(source is not None for source in (self.sample, self.zoo, self.architecture, self.path)) != 1:
+            raise ValueError("give one of `sample`, `zoo`, `architecture` and `path`")
+        if self.archive is not None and self.zoo is None:
+            raise ValueError("`archive` is one of a `zoo` model's")
         return self
 
     @property
     def label(self) -> str:
         """The name that tables show."""
-        return self.name or self.sample or Path(str(self.path)).stem
+        return self.name or self.sample or self.zoo or self.architecture or Path(str(self.path)).stem
+
+    @property
+    def weights(self) -> str:
+        """What a row says of the weights: `random` ones have no accuracy."""
+        return "random" if self.architecture else "trained"
 
 
 class TaskSource(Strict):
@@ -115,6 +142,28 @@ class Quantization(WithOptions):
         return self if self.accuracy is None else self.model_copy(update={"accuracy": self.accuracy.smoke()})
 
 
+class ThreadCount(StrEnum):
+    """A number of threads that is the machine's."""
+
+    ALL = "all"
+
+
+def _one_up_or_all(value: Any) -> int | ThreadCount:
+    if value == ThreadCount.ALL:
+        return ThreadCount.ALL
+    if type(value) is int and value >= 1:
+        return value
+    raise ValueError("give a number from 1 up, or `all` for as many as the machine has cores")
+
+
+Threads = Annotated[
+    int | ThreadCount,
+    PlainValidator(_one_up_or_all),
+    PlainSerializer(lambda threads: threads),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "all"}]}),
+]
+
+
 class Deployment(WithOptions):
     """One backend on one device. Lists are crossed; FP32 is always measured too, as the baseline. Further keys are the backend's options."""
 
@@ -122,7 +171,9 @@ class Deployment(WithOptions):
     device: Device = Field(Device.CPU, description="device of the backend")
     precision: list[Precision] = Field(min_length=1, description="precisions to deploy")
     pinned: list[bool] = Field([False], min_length=1, description="copy through pinned host memory (GPU)")
-    threads: list[Annotated[int, Field(ge=1)]] = Field([1], min_length=1, description="intra-operator threads")
+    threads: list[Threads] = Field(
+        [1], min_length=1, description="intra-operator threads; `all`: as many as the machine has cores"
+    )
     batch: list[Annotated[int, Field(ge=1)]] = Field([1], min_length=1, description="samples per call")
     required: bool = Field(False, description="a row of this deployment that is not `ok` fails the run")
 
@@ -138,7 +189,7 @@ class Deployment(WithOptions):
 
     @field_validator("threads", "batch")
     @classmethod
-    def _once_each(cls, value: list[int]) -> list[int]:
+    def _once_each(cls, value: list[int | ThreadCount]) -> list[int | ThreadCount]:
         return list(dict.fromkeys(value))
 
 
@@ -208,11 +259,24 @@ class Recipe(Strict):
     schema_version: int = Field(1, ge=1, le=1, description="version of this format")
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the run folder")
     model: ModelSource
-    task: TaskSource
+    task: TaskSource = Field(description="left out for an architecture: its inputs are drawn")
     quantize: list[Quantization] = Field(default_factory=list)
     deploy: list[Deployment] = Field(min_length=1)
     measure: Measurement = Measurement()
     expect: list[Expectation] = Field(default_factory=list)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _task_of_architecture(cls, data: Any) -> Any:
+        """A network without trained weights has no data of its own: what it takes is drawn, unless the recipe says otherwise."""
+        model = data.get("model") if isinstance(data, dict) else None
+        if not isinstance(model, dict) or not model.get("architecture"):
+            return data
+        task = data.get("task", {"name": DRAWN})
+        if not isinstance(task, dict) or task.get("name") != DRAWN or not isinstance(task.get("options", {}), dict):
+            return data
+        inputs = {key: model[key] for key in ("architecture", "input_shapes") if model.get(key)}
+        return data | {"task": task | {"options": inputs | task.get("options", {})}}
 
     def smoke(self) -> "Recipe":
         """The same experiment with so little data and so few repeats that it only shows that everything runs."""
@@ -270,7 +334,7 @@ def _one_line(model: type[BaseModel], error: ValidationError) -> str:
 
 def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     for part in location:
-        if isinstance(part, int):
+        if part not in model.model_fields:  # a place in a list, or a name in a mapping
             continue
         annotation = model.model_fields[part].annotation
         inner = [annotation, *getattr(annotation, "__args__", ())]

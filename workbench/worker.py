@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import InputError, UnavailableError, UnsupportedError
+from workbench.errors import InputError, UnavailableError, UnsupportedError, WorkbenchError
 
 USER_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 PR_SET_PDEATHSIG = 1
@@ -57,7 +57,7 @@ def main(job_file: str, parent: int) -> int:
         channel.send("result", value=value)
     except BaseException as error:
         traceback.print_exc()
-        channel.send("error", fault=_fault(error), reason=_reason(error))
+        channel.send("error", fault=fault_of(error), reason=reason_of(error))
     return 0
 
 
@@ -82,7 +82,8 @@ def _load(function: str) -> Callable[..., Any]:
     return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
 
 
-def _fault(error: BaseException) -> str:
+def fault_of(error: BaseException) -> str:
+    """Whose fault an error is, as an `error` message says it."""
     if isinstance(error, InputError) or (isinstance(error, OSError) and error.errno in USER_FAULTS):
         return "input"
     if isinstance(error, UnsupportedError):
@@ -98,11 +99,12 @@ def refused_by_system(error: OSError) -> str:
     return f"{error.strerror}: {where}; free space, mend the permissions, or choose another folder with --out"
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """An error in one line, as an `error` message says it."""
     if isinstance(error, OSError) and error.errno in USER_FAULTS:
         return refused_by_system(error)
     lines = [line.strip() for line in str(error).splitlines() if line.strip(" -\t")]
-    if isinstance(error, InputError | UnsupportedError | UnavailableError):
+    if isinstance(error, WorkbenchError):
         return " ".join(lines)
     # Native libraries put a stack of C++ frames first and the message last; Paddle then adds where in its source that was.
     lines = [line for line in lines if not SOURCE_PLACE.fullmatch(line)] or lines

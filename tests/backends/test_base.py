@@ -199,10 +199,18 @@ def test_unstack_undoes_stack_when_samples_are_joined(size):
     samples = [{"a": np.full((1, 2), n), "b": np.full((1, 3, 1), -n)} for n in range(size)]
     batch = stack(samples)
     assert (batch["a"].shape, batch["b"].shape) == ((size, 2), (size, 3, 1))
-    for sample, again in zip(samples, unstack(batch, size), strict=True):
+    for sample, again in zip(samples, unstack(batch, samples), strict=True):
         assert all(np.array_equal(sample[name], again[name]) for name in ("a", "b"))
 
 
 def test_registry_covers_the_result_table_when_complete():
     wanted = {"paddle_inference", "onnxruntime", "openvino", "tensorrt", "paddle_tensorrt", "paddle_lite"}
     assert set(BACKENDS) >= wanted
+
+
+def test_unstack_gives_each_sample_its_windows_when_they_differ_in_number():
+    samples = [{"x": np.full((windows, 2), windows)} for windows in (3, 1, 2)]
+    outputs = {"y": stack(samples)["x"] * 10, "z": np.arange(6)}
+    found = unstack(outputs, samples)
+    assert [part["y"][:, 0].tolist() for part in found] == [[30, 30, 30], [10], [20, 20]]
+    assert [part["z"].tolist() for part in found] == [[0, 1, 2], [3], [4, 5]]

@@ -1,12 +1,14 @@
 """From a recipe to the cells of its table."""
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from workbench.errors import InputError
 from workbench.experiment import Quantization, Recipe
+from workbench.pipeline import plan as plan_module
 from workbench.pipeline.plan import Cell, cell_from_dict, cells, matching, model_key, variant_of
 from workbench.records import Precision
 
@@ -41,6 +43,14 @@ def test_cells_cross_all_lists_when_a_deployment_has_several():
     assert len({cell.group for cell in found}) == 4
     for group in {cell.group for cell in found}:
         assert sum(cell.is_baseline for cell in found if cell.group == group) == 1
+
+
+def test_cells_have_the_machines_cores_when_threads_are_all(monkeypatch):
+    sweep = ONNX | {"threads": [1, "all"]}
+    monkeypatch.setattr(plan_module, "this_machine", lambda: SimpleNamespace(cores=6))
+    assert [(cell.threads, "t6" in cell.key) for cell in plan(sweep)] == [(1, False)] * 2 + [(6, True)] * 2
+    monkeypatch.setattr(plan_module, "this_machine", lambda: SimpleNamespace(cores=1))
+    assert [cell.threads for cell in plan(sweep)] == [1, 1]
 
 
 def test_cells_take_every_quantized_model_when_the_precision_is_int8():

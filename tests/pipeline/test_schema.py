@@ -75,7 +75,7 @@ def test_recipe_schema_refuses_when_a_key_or_value_is_unknown(part):
     "part",
     [
         {"precision": "fp32"},
-        {"precision": ["fp32", "int8"], "threads": 2, "batch": [1, 8], "pinned": True},
+        {"precision": ["fp32", "int8"], "threads": [2, "all"], "batch": [1, 8], "pinned": True},
         {"precision": "int8", "required": True, "graph_optimization": "basic"},
     ],
     ids=str,

@@ -84,7 +84,10 @@ def test_load_task_keeps_to_the_file_when_helpers_stand_beside_the_class(task_fi
 @pytest.mark.parametrize("name", sorted(TASKS))
 def test_load_task_finds_each_task_of_the_package_when_named(name):
     required = {
+        "classification": {"images": "photos"},
         "images": {"calibration_folder": "images", "preprocess": "yolo"},
+        "segmentation": {"images": "photos", "masks": "masks"},
+        "text": {"vocabulary": "vocab.txt", "data": "dev.tsv"},
         "detection": {"decoder": "yolov5", "evaluation": {"format": "yolo", "images": "images"}},
     }
     task = load_task(task_spec(TaskSource(name=name, options=required.get(name, {})), Path()))
@@ -211,3 +214,36 @@ def test_task_digest_differs_when_the_data_does(task_file):
     assert check_task_job(None, task=spec(task_file))["task_digest"] == first
     number.write_text("2")
     assert check_task_job(None, task=spec(task_file))["task_digest"] != first
+
+
+def test_task_digest_differs_when_a_file_of_the_task_does(task_file):
+    labels = task_file.parent / "labels.txt"
+    method = "    def files(self):\n        return [self.folder / 'labels.txt']\n\n"
+    task_file.write_text(TASK.replace("    def sample(", method + "    def sample("))
+    with pytest.raises(InputError, match=r"task file .*labels\.txt: no such file; the path is relative to the recipe"):
+        check_task_job(None, task=spec(task_file))
+    labels.write_text("one")
+    first = check_task_job(None, task=spec(task_file))["task_digest"]
+    assert check_task_job(None, task=spec(task_file))["task_digest"] == first
+    labels.write_text("two")
+    assert check_task_job(None, task=spec(task_file))["task_digest"] != first
+
+
+def test_load_task_reads_the_models_deploy_file_when_the_options_name_none(tmp_path):
+    for name, side in (("models", 8), ("mine", 12)):
+        (tmp_path / f"{name}.yaml").write_text(f"PreProcess: {{transform_ops: [{{ResizeImage: {{size: {side}}}}}]}}")
+
+    def side_of(**options: Any) -> Any:
+        source = TaskSource(name="classification", options={"images": "photos"} | options)
+        task = load_task(task_spec(source, tmp_path, deploy_file=tmp_path / "models.yaml"))
+        return task.preprocess(np.zeros((5, 5, 3), np.uint8))[0]["inputs"].shape[-1]
+
+    assert side_of() == 8
+    assert side_of(deploy_file="mine.yaml") == 12
+    assert side_of(preparation={}) == 5
+
+
+def test_load_task_leaves_a_task_alone_when_it_takes_no_deploy_file(task_file):
+    assert (
+        load_task(task_spec(TaskSource(file=task_file), task_file.parent, deploy_file=Path("x.yaml"))).options.size == 3
+    )

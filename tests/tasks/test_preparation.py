@@ -101,6 +101,31 @@ def test_geometry_clips_boxes_when_they_leave_the_image():
     assert Geometry((10, 20), (10, 20)).boxes_to_image(boxes[:0]).shape == (0, 4)
 
 
+@pytest.mark.parametrize(
+    ("height", "width", "scaled"),
+    [(60, 80, (30, 40)), (60, 120, (25, 50)), (120, 60, (50, 25)), (10, 12, (30, 36))],
+)
+def test_preparation_keeps_both_sides_in_bounds_when_it_fits_them(height, width, scaled):
+    preparation = Preparation(resize="fit", size=(50, 30), scale=1.0)
+    planes, geometry = preparation(noise(height, width))
+    assert planes.shape == (3, *scaled)
+    assert geometry == Geometry((height, width), scaled, (scaled[0] / height, scaled[1] / width))
+
+
+@pytest.mark.parametrize("resize", ["none", "fit", "stretch", "letterbox"])
+def test_preparation_fills_up_with_zeros_when_sides_must_be_multiples(resize):
+    size = None if resize == "none" else (40, 50)
+    plain = Preparation(resize=resize, size=size, **IMAGENET)
+    planes, geometry = plain(noise(45, 70))
+    padded, filled = plain.model_copy(update={"multiple": 32})(noise(45, 70))
+    height, width = planes.shape[1:]
+    assert padded.shape == (3, -(-height // 32) * 32, -(-width // 32) * 32) != planes.shape
+    assert np.array_equal(padded[:, :height, :width], planes)
+    assert not padded[:, height:].any()
+    assert not padded[:, :, width:].any()
+    assert (filled.size, filled.scale, filled.offset) == (padded.shape[1:], geometry.scale, geometry.offset)
+
+
 def test_preparation_takes_one_number_when_the_input_is_square():
     assert Preparation.model_validate({"size": 640, "resize": "stretch"}).size == (640, 640)
 

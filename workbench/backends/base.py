@@ -162,17 +162,19 @@ class Backend(ABC):
 
 
 def stack(samples: Sequence[Arrays]) -> Arrays:
-    """Join inputs with a leading batch axis of 1 into one batch."""
+    """Join the inputs of samples along the leading axis into one batch."""
     if len(samples) == 1:
         return samples[0]
     return {name: np.concatenate([sample[name] for sample in samples]) for name in samples[0]}
 
 
-def unstack(outputs: Arrays, size: int) -> list[Arrays]:
-    """Split the outputs of a batch into one dictionary a sample, each with a leading axis of 1."""
-    if size == 1:
+def unstack(outputs: Arrays, samples: Sequence[Arrays]) -> list[Arrays]:
+    """Split the outputs of `stack(samples)` into one dictionary a sample, each with that sample's leading axis."""
+    if len(samples) == 1:
         return [outputs]
-    return [{name: value[index : index + 1] for name, value in outputs.items()} for index in range(size)]
+    ends = np.cumsum([len(next(iter(sample.values()))) for sample in samples])[:-1]
+    parts = {name: np.split(value, ends) for name, value in outputs.items()}
+    return [{name: part[index] for name, part in parts.items()} for index in range(len(samples))]
 
 
 def model_path(model: Model, name: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import UnsupportedError
-from workbench.lowering.onnx_export import export_float, land, prepare_float_job
+from workbench.lowering.onnx_export import export_float, export_published, land, prepare_float_job
 from workbench.lowering.placement import facts, place
 from workbench.lowering.plan import Dialect
 from workbench.models.model import Model
@@ -15,8 +15,8 @@ from workbench.worker import Channel
 def prepare(channel: Channel, model: str, models: str, *, dialect: Dialect) -> dict[str, Any]:
     """Make the ONNX Model of the Paddle Model in folder `model`; returns its digest and the seconds it took.
 
-    A float Model becomes the same graph for every backend; a quantized one that graph with the dialect's Q/DQ pairs.
-    Raises UnsupportedError for a quantized Model without float twin or without ranges.
+    A float Model becomes the same graph for every backend; a quantized one that graph with the dialect's Q/DQ pairs; one that
+    others quantized keeps the pairs that paddle2onnx makes of it. Raises UnsupportedError for what cannot be lowered.
     """
     import onnx
 
@@ -24,6 +24,9 @@ def prepare(channel: Channel, model: str, models: str, *, dialect: Dialect) -> d
     if source.manifest.precision == "fp32":
         return prepare_float_job(channel, model=model, models=models)
     start = time.perf_counter()
+    if source.manifest.method == "published":
+        made = land(export_published(source), source, Path(models), dialect="published")
+        return {"digest": made.digest, "seconds": time.perf_counter() - start}
     if not source.manifest.float_twin:
         raise UnsupportedError(f"model {source.label}: it names no float twin; quantize it with the workbench")
     placement = place(export_float(source.float_twin), source.manifest.scales, dialect=dialect)

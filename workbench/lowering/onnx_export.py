@@ -33,7 +33,7 @@ def land(
     """Write an ONNX network that was made of `source` as a Model below `models`."""
     import onnx
 
-    with Model.build(models) as draft:
+    with Model.build(models, source=source) as draft:
         onnx.save(network, str(draft.folder / "model.onnx"))
         draft.manifest = exported_manifest(source, dialect=dialect, facts=facts)
     assert draft.model is not None
@@ -48,7 +48,28 @@ def export_float(source: Model) -> "onnx.ModelProto":
     """
     if source.manifest.precision != "fp32":
         raise UnsupportedError(f"model {source.label} is {source.manifest.precision}: only a float network is exported")
-    exported = simplify(_paddle2onnx(source))
+    return _whole(simplify(_paddle2onnx(source)), source)
+
+
+def export_published(source: Model) -> "onnx.ModelProto":
+    """The ONNX network of a Model that others quantized, with the Q/DQ pairs that paddle2onnx makes of its scales.
+
+    Raises UnsupportedError for PaddleSlim's old format, on which paddle2onnx 1.3.1 aborts the process, and when the pairs got lost.
+    """
+    if source.manifest.facts.get("quantized_format") == "fake_quantize":
+        raise UnsupportedError(
+            f"model {source.label}: quantized in PaddleSlim's old format (fake_quantize_*), which paddle2onnx cannot read; it runs "
+            "on Paddle Inference only"
+        )
+    exported = _paddle2onnx(source)
+    if not any(node.op_type == "QuantizeLinear" for node in exported.graph.node):
+        raise UnsupportedError(
+            f"model {source.label}: paddle2onnx dropped its quantization: its scales are not as it expects"
+        )
+    return _whole(exported, source)
+
+
+def _whole(exported: "onnx.ModelProto", source: Model) -> "onnx.ModelProto":
     counts = (len(exported.graph.input), len(exported.graph.output))
     wanted = (len(source.manifest.inputs), len(source.manifest.outputs))
     if counts != wanted:

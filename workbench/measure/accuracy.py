@@ -61,7 +61,8 @@ def check_job(
     with BACKENDS[backend].open(source, wanted) as session:
         parity: list[dict[str, Any]] = []
         for index, inputs in enumerate(_inputs(load_task(task))):
-            outputs = unstack(session.run(stack([inputs] * wanted.batch)), wanted.batch)[0]
+            same = [inputs] * wanted.batch
+            outputs = unstack(session.run(stack(same)), same)[0]
             _refuse_not_a_number(outputs)
             if reference is not None:
                 parity.append(_parity(np.load(Path(reference) / f"reference-{index}.npz", allow_pickle=False), outputs))
@@ -112,7 +113,7 @@ def evaluate_job(
             _refuse_not_a_number(result)
             if index < sqnr_images:
                 noise.add(index, result)
-            found.append(loaded.postprocess(result, meta))
+            found.append(loaded.to_json(loaded.postprocess(result, meta)))
             channel.progress(index + 1, len(samples), part)
     metrics = loaded.metric(found, [sample.truth for sample in samples])
     if undefined := [name for name, value in metrics.items() if not math.isfinite(value)]:

@@ -65,13 +65,14 @@ class EndToEnd:
         images = [next(self._images) for _ in range(self._batch)]
         start = clock()
         prepared = [self._task.preprocess(image) for image in images]
-        inputs = stack([inputs for inputs, _ in prepared])
+        samples = [inputs for inputs, _ in prepared]
+        inputs = stack(samples)
         ready = clock()
         outputs = self._session.run(inputs)
         done = clock()
         results = [
             self._task.postprocess(one, meta)
-            for one, (_, meta) in zip(unstack(outputs, self._batch), prepared, strict=True)
+            for one, (_, meta) in zip(unstack(outputs, samples), prepared, strict=True)
         ]
         for name, nanoseconds in zip(PARTS, (ready - start, done - ready, clock() - done), strict=True):
             self.parts_ms[name].append(nanoseconds / 1e6)

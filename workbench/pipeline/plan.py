@@ -7,8 +7,9 @@ from typing import Any
 
 from workbench.backends.base import Settings
 from workbench.errors import InputError
-from workbench.experiment import Deployment, Quantization, Recipe
+from workbench.experiment import Deployment, Quantization, Recipe, ThreadCount
 from workbench.files import content_hash
+from workbench.machine import this_machine
 from workbench.quant.registry import METHODS
 from workbench.records import Device, Precision
 
@@ -128,8 +129,12 @@ def _models(precision: Precision, quantizations: list[Quantization]) -> Iterator
 
 
 def _cells_of(deployment: Deployment, quantizations: list[Quantization]) -> Iterator[Cell]:
+    cores = this_machine().cores
     for threads, batch, precision, pinned in product(
-        deployment.threads, deployment.batch, deployment.precision, deployment.pinned
+        (cores if given is ThreadCount.ALL else int(given) for given in deployment.threads),
+        deployment.batch,
+        deployment.precision,
+        deployment.pinned,
     ):
         for key, method, variant in _models(precision, quantizations):
             yield Cell(

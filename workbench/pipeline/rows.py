@@ -68,6 +68,7 @@ def _record(experiment: Experiment, cell: Cell, scope: Scope, finished: Finished
         "status": status,
         "reason": reason,
         "metric_name": finished.task["metric"],
+        "weights": experiment.recipe.model.weights,
         "machine_id": this_machine().machine_id,
     }
     parts = (

@@ -1,9 +1,12 @@
 """The JSON Schemas of recipes and results, and the reference page, all made from the models that check them."""
 
+import operator
 import re
 from collections.abc import Iterable
 from enum import Enum
-from typing import Any, get_args
+from functools import reduce
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -144,6 +147,7 @@ def _type(field: FieldInfo) -> str:
     annotation = field.annotation
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return " \\| ".join(f"`{choice.value}`" for choice in annotation)
+    annotation = _without_constraints(annotation)
     text = (
         annotation.__name__
         if type(annotation) is type
@@ -153,12 +157,25 @@ def _type(field: FieldInfo) -> str:
     return text.replace("|", "\\|")
 
 
+def _without_constraints(annotation: Any) -> Any:
+    """A type without what pydantic checks beyond it."""
+    origin = get_origin(annotation)
+    if origin is None:
+        return annotation
+    if origin is Annotated:
+        return _without_constraints(get_args(annotation)[0])
+    arguments = tuple(_without_constraints(argument) for argument in get_args(annotation))
+    return reduce(operator.or_, arguments) if origin in (UnionType, Union) else origin[arguments]
+
+
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
     if isinstance(value, BaseModel):
         return ""
+    if isinstance(value, dict):
+        return f"`{{{', '.join(f'{key}: {one}' for key, one in value.items())}}}`"
     if isinstance(value, list | tuple):
         return f"`[{', '.join(map(str, value))}]`"
     return "" if value is None else f"`{value}`" if str(value) else '`""`'

@@ -1,6 +1,7 @@
 """The task contract: the data of one problem, its pre- and post-processing, and its metric."""
 
 import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -117,13 +118,40 @@ class Task(ABC):
         """A scalar Paddle variable: how wrong a batch of outputs is. Both hold variables of a static program, by name."""
         raise NotImplementedError
 
+    def files(self) -> Sequence[Path]:
+        """Files other than the samples' own on which figures depend: a vocabulary, a list of labels, the model's deploy file."""
+        return ()
+
+    def to_json(self, prediction: Any) -> Any:
+        """A prediction as json can hold it and `metric` takes it; not timed. For predictions that are large arrays."""
+        return prediction
+
+    def read(self, given: str) -> Any:
+        """What a user gives to predict on, decoded as a sample is: here the path of an image, as RGB, uint8 [h, w, 3].
+
+        Raises InputError for what cannot be read.
+        """
+        from workbench.tasks.image_folder import read_image
+
+        path = Path(given)
+        if not path.is_file():
+            raise InputError(f"image {given}: no such file")
+        return read_image(path)
+
+    def tell(self, prediction: Any) -> str:
+        """A prediction in a line, for people."""
+        return json.dumps(self.to_json(prediction))
+
     @abstractmethod
     def preprocess(self, image: Any) -> tuple[Inputs, Any]:
-        """Turn one decoded sample into model inputs, with a leading batch axis of 1, and what `postprocess` needs."""
+        """Turn one decoded sample into model inputs and what `postprocess` needs.
+
+        The leading axis of every input is 1, or the number of windows in which the model is to see the sample.
+        """
 
     @abstractmethod
     def postprocess(self, outputs: Outputs, meta: Any) -> Any:
-        """Turn the outputs for one sample (leading batch axis 1) into a prediction that json can hold."""
+        """Turn the outputs for one sample, with the inputs' leading axis, into a prediction that json (or `to_json`) can hold."""
 
     @abstractmethod
     def metric(self, predictions: Sequence[Any], truths: Sequence[Any]) -> dict[str, float]:

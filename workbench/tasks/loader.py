@@ -12,20 +12,31 @@ from typing import Any
 
 from workbench.errors import InputError
 from workbench.experiment import TaskSource, validate
-from workbench.files import content_hash
+from workbench.files import content_hash, file_digest
 from workbench.tasks.base import Task, TaskOptions
 
 MAY_SHARE = ("calibration", "training")
 TASKS = {
+    "classification": "workbench.tasks.classification:Classification",
     "detection": "workbench.tasks.detection.from_data:Detection",
     "digits_classification": "workbench.tasks.digits:DigitsClassification",
+    "digits_detection": "workbench.tasks.digits_detection:DigitsDetection",
+    "digits_segmentation": "workbench.tasks.digits_segmentation:DigitsSegmentation",
+    "digits_text": "workbench.tasks.digits_text:DigitsText",
     "images": "workbench.tasks.image_folder:ImageFolder",
+    "segmentation": "workbench.tasks.segmentation.masked_images:MaskedImages",
+    "synthetic": "workbench.tasks.synthetic:Synthetic",
+    "text": "workbench.tasks.text.sentences:Sentences",
 }
 
 
-def task_spec(source: TaskSource, folder: Path) -> dict[str, Any]:
-    """What a worker needs to load the task: JSON only. `folder` is the recipe's."""
-    return {"source": source.model_dump(mode="json"), "folder": str(folder)}
+def task_spec(source: TaskSource, folder: Path, *, deploy_file: Path | None = None) -> dict[str, Any]:
+    """What a worker needs to load the task: JSON only. `folder` is the recipe's.
+
+    `deploy_file` is the one that travels with the model, for a task that takes one and whose options name none.
+    """
+    found = str(deploy_file) if deploy_file is not None else None
+    return {"source": source.model_dump(mode="json"), "folder": str(folder), "deploy_file": found}
 
 
 def task_digest(source: TaskSource) -> str:
@@ -47,6 +58,8 @@ def load_task(spec: dict[str, Any], left_to_task: Mapping[str, Any] | None = Non
     source = TaskSource.model_validate(spec["source"])
     kind = _from_file(source.file) if source.file is not None else _by_name(str(source.name))
     options = validate(kind.Options, source.options, where=f"task {source.label}, options")
+    if spec.get("deploy_file") and getattr(options, "deploy_file", "") is None:
+        options = options.model_copy(update={"deploy_file": Path(spec["deploy_file"])})
     task = kind(options, Path(spec["folder"]))
     if left_to_task:
         task.left_to_task = left_to_task
@@ -116,9 +129,18 @@ def check_task_job(channel: Any, *, task: dict[str, Any]) -> dict[str, Any]:
             raise InputError(
                 f"task: {len(both)} samples are in both {first} and {second}, such as {key!r}; keep them apart"
             )
+    files = [_digest(file) for file in loaded.files()]
     return {name: len(samples) for name, samples in sets.items()} | {
-        "task_digest": content_hash([task_digest(TaskSource.model_validate(task["source"])), list(digests.values())]),
+        "task_digest": content_hash(
+            [task_digest(TaskSource.model_validate(task["source"])), list(digests.values()), files]
+        ),
         "metric": loaded.primary_metric,
         "higher_is_better": loaded.higher_is_better,
         "nms": loaded.nms,
     }
+
+
+def _digest(file: Path) -> str:
+    if not file.is_file():
+        raise InputError(f"task file {file}: no such file; the path is relative to the recipe")
+    return file_digest(file)

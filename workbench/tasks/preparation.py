@@ -32,6 +32,8 @@ class Resize(StrEnum):
     """As large as fits into `size`, in its top left corner, the rest padded."""
     SHORT_SIDE = "short_side"
     """Short side to `short_side`, then the middle `size` of it."""
+    FIT = "fit"
+    """Short side to the smaller number of `size`, or long side to the larger one where that is less; nothing padded."""
 
 
 class Interpolation(StrEnum):
@@ -81,6 +83,11 @@ class Preparation(BaseModel):
     resize: Resize = Field(Resize.NONE, description="how an image gets that size")
     short_side: int | None = Field(None, ge=1, description="pixels of the short side before the crop")
     interpolation: Interpolation = Field(Interpolation.LINEAR, description="how pixels are resampled")
+    multiple: int = Field(
+        1,
+        ge=1,
+        description="sides are filled up, below and right, to multiples of it, with zeros after mean and deviation",
+    )
     pad: int = Field(114, ge=0, lt=LEVELS, description="grey level of what the image does not cover")
     channels: Channels = Field(Channels.RGB, description="order of the channels")
     scale: float = Field(1 / 255, gt=0, description="factor of the pixels, before mean and deviation")
@@ -108,41 +115,52 @@ class Preparation(BaseModel):
 
     def __call__(self, image: Image) -> tuple[Planes, Geometry]:
         """Turn an RGB image, uint8 [h, w, 3], into float32 [3, height, width], contiguous, and say where it lies there."""
-        placed, geometry = self._placed(image)
-        return self._normalised(placed), geometry
+        geometry = self.geometry((image.shape[0], image.shape[1]))
+        return self._normalised(self._placed(image, geometry), geometry.size), geometry
 
-    def _placed(self, image: Image) -> tuple[Image, Geometry]:
+    def geometry(self, original: tuple[int, int]) -> Geometry:
+        """Where an image of a height and width will lie in the input."""
+        scaled = self._scaled_size(original)
+        framed = scaled if self.size is None or self.resize is Resize.FIT else self.size
+        size = (self._filled_up(framed[0]), self._filled_up(framed[1]))
+        scale = (scaled[0] / original[0], scaled[1] / original[1])
+        corner = self.resize in (Resize.TOP_LEFT, Resize.FIT)
+        # An odd pixel goes below or right, of a border as of what is cropped.
+        offset = (0, 0) if corner else (int((framed[0] - scaled[0]) / 2), int((framed[1] - scaled[1]) / 2))
+        return Geometry(original, size, scale, offset)
+
+    def _placed(self, image: Image, geometry: Geometry) -> Image:
+        """The image resized, padded and cropped, before its sides become multiples."""
         import cv2
 
-        original = (image.shape[0], image.shape[1])
-        if self.size is None:
-            return image, Geometry(original, original)
-        scaled_size = self._scaled_size(original)
-        scaled = image
-        if scaled_size != original:
-            scaled = cv2.resize(image, scaled_size[::-1], interpolation=self._flag(original, scaled_size))
-        scale = (scaled_size[0] / original[0], scaled_size[1] / original[1])
-        room = (self.size[0] - scaled_size[0], self.size[1] - scaled_size[1])
-        offset = (0, 0) if self.resize is Resize.TOP_LEFT else (room[0] // 2, room[1] // 2)
-        geometry = Geometry(original, self.size, scale, offset)
+        scaled_size = self._scaled_size(geometry.original)
+        if scaled_size != geometry.original:
+            image = cv2.resize(image, scaled_size[::-1], interpolation=self._flag(geometry.original, scaled_size))
+        if self.size is None or self.resize is Resize.FIT:
+            return image
+        (top, left), (height, width) = geometry.offset, self.size
         if self.resize is Resize.SHORT_SIDE:
-            top, left = -offset[0], -offset[1]
-            return scaled[top : top + self.size[0], left : left + self.size[1]], geometry
-        if any(room):
-            (top, left), (bottom, right) = offset, (room[0] - offset[0], room[1] - offset[1])
-            grey = (self.pad,) * 3
-            scaled = cv2.copyMakeBorder(scaled, top, bottom, left, right, cv2.BORDER_CONSTANT, value=grey)
-        return scaled, geometry
+            return image[-top : height - top, -left : width - left]
+        below, right = height - top - scaled_size[0], width - left - scaled_size[1]
+        if not any((top, left, below, right)):
+            return image
+        return cv2.copyMakeBorder(image, top, below, left, right, cv2.BORDER_CONSTANT, value=(self.pad,) * 3)
 
     def _scaled_size(self, original: tuple[int, int]) -> tuple[int, int]:
-        assert self.size is not None
+        if self.size is None:
+            return original
         if self.resize is Resize.STRETCH:
             return self.size
         if self.short_side is not None:
             factor = self.short_side / min(original)
+        elif self.resize is Resize.FIT:
+            factor = min(min(self.size) / min(original), max(self.size) / max(original))
         else:
             factor = min(want / have for want, have in zip(self.size, original, strict=True))
         return max(1, round(original[0] * factor)), max(1, round(original[1] * factor))
+
+    def _filled_up(self, side: int) -> int:
+        return math.ceil(side / self.multiple) * self.multiple
 
     def _flag(self, original: tuple[int, int], scaled: tuple[int, int]) -> int:
         import cv2
@@ -156,13 +174,14 @@ class Preparation(BaseModel):
             Interpolation.LANCZOS: cv2.INTER_LANCZOS4,
         }[self.interpolation]
 
-    def _normalised(self, image: Image) -> Planes:
+    def _normalised(self, image: Image, size: tuple[int, int]) -> Planes:
         """Look every pixel up in a table of its 256 values: no slower than one multiplication, and exact."""
         import cv2
 
-        planes = np.empty((3, *image.shape[:2]), np.float32)
+        height, width = image.shape[:2]
+        planes = (np.empty if (height, width) == size else np.zeros)((3, *size), np.float32)
         order = (0, 1, 2) if self.channels is Channels.RGB else (2, 1, 0)
-        for index, (channel, mean, std) in enumerate(zip(order, self.mean, self.std, strict=True)):
+        for plane, channel, mean, std in zip(planes, order, self.mean, self.std, strict=True):
             table = ((np.arange(LEVELS) * self.scale - mean) / std).astype(np.float32)
-            cv2.LUT(cv2.extractChannel(image, channel), table, dst=planes[index])
+            cv2.LUT(cv2.extractChannel(image, channel), table, dst=plane[:height, :width])
         return planes

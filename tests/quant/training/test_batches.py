@@ -7,15 +7,18 @@ from workbench.errors import InputError
 from workbench.experiment import TaskSource
 from workbench.quant.training.batches import Batches
 from workbench.quant.training.options import Training
+from workbench.quant.training.parallel import ALONE, Group
 from workbench.tasks.loader import load_task, task_spec
 
 
 @pytest.fixture
 def batches(imported, tiny_task_file, tmp_path):
-    def make(*, labelled=True, training_images=20, seed=0, **train):
+    def make(*, labelled=True, training_images=20, seed=0, group=ALONE, **train):
         options = {"training_images": training_images}
         task = load_task(task_spec(TaskSource(file=tiny_task_file, options=options), tmp_path))
-        return Batches(imported["tiny"], task, Training(batch_size=8, seed=seed, **train), labelled=labelled)
+        return Batches(
+            imported["tiny"], task, Training(batch_size=8, seed=seed, **train), labelled=labelled, group=group
+        )
 
     return make
 
@@ -68,3 +71,21 @@ def test_batch_is_smaller_when_there_are_few_samples(batches):
 def test_iterations_are_those_of_the_recipe_when_it_names_them(batches):
     assert batches(iterations=7).iterations == 7
     assert batches(epochs=2.5).iterations == 5
+
+
+def test_processes_share_a_batch_when_they_are_a_group(batches):
+    (whole,), labels = batches().batch(1)
+    parts = [batches(group=Group(rank, 2)).batch(1) for rank in range(2)]
+    for rank, ((part,), part_labels) in enumerate(parts):
+        assert (part == whole[rank::2]).all()
+        assert (part_labels["label"] == labels["label"][rank::2]).all()
+
+
+def test_batch_is_smaller_when_the_samples_do_not_go_round(batches):
+    parts = [batches(training_images=5, group=Group(rank, 2)).batch(0)[0][0] for rank in range(2)]
+    assert [len(part) for part in parts] == [2, 2]
+
+
+def test_batches_are_refused_when_there_are_fewer_samples_than_processes(batches):
+    with pytest.raises(InputError, match=r"train.processes = 4: only 3 training samples"):
+        batches(training_images=3, group=Group(0, 4))

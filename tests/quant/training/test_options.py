@@ -41,6 +41,7 @@ def test_pact_clips_when_the_recipe_says_otherwise():
     [
         ("qat", {"train": {"epochs": 1, "iterations": 5}}, "give `epochs` or `iterations`, not both"),
         ("qat", {"train": {"target_metric": 90}}, "`target_metric` needs `evaluate_iterations`"),
+        ("qat", {"train": {"batch_size": 5, "processes": 2}}, "`batch_size` 5 cannot be shared among 2 `processes`"),
         ("qat", {"train": {"milestones": [1]}}, "`milestones` belong to schedule piecewise"),
         ("qat", {"train": {"schedule": "piecewise"}}, "`milestones` belong to schedule piecewise"),
         ("qat", {"train": {"learning_rate": 0}}, "greater than 0"),

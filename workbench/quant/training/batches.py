@@ -9,16 +9,20 @@ from numpy.typing import NDArray
 from workbench.errors import InputError
 from workbench.models.model import Model, matching_inputs
 from workbench.quant.training.options import Training
+from workbench.quant.training.parallel import Group
 from workbench.tasks.base import Sample, Task
 
 Arrays = dict[str, NDArray[Any]]
 
 
 class Batches:
-    """Batches by iteration, so that a training that was stopped sees what it would have seen."""
+    """Batches by iteration, so that a training that was stopped sees what it would have seen.
 
-    def __init__(self, model: Model, task: Task, train: Training, *, labelled: bool) -> None:
-        """Raises InputError where there is nothing to learn from."""
+    A process of a group has an equal part of every batch; together they see the batches that one alone would see.
+    """
+
+    def __init__(self, model: Model, task: Task, train: Training, *, labelled: bool, group: Group) -> None:
+        """Raises InputError where there is nothing to learn from, or too little for every process to have a sample."""
         samples = list(task.training()) or ([] if labelled else list(task.calibration()))
         if not samples:
             raise InputError(
@@ -26,7 +30,12 @@ class Batches:
             )
         self._model, self._task, self._train, self._labelled = model, task, train, labelled
         self._samples: list[Sample] = samples
-        self._size = min(train.batch_size, len(samples))
+        self._group = group
+        self._size = min(train.batch_size, len(samples)) // group.size * group.size
+        if not self._size:
+            raise InputError(
+                f"train.processes = {group.size}: only {len(samples)} training samples; give no more processes than samples"
+            )
 
     @property
     def per_epoch(self) -> int:
@@ -46,7 +55,7 @@ class Batches:
         """What an iteration is fed: inputs in the model's order and, where the method is labelled, labels by name."""
         epoch, place = divmod(iteration, self.per_epoch)
         order = np.random.default_rng([self._train.seed, 0, epoch]).permutation(len(self._samples))
-        rows = order[place * self._size : (place + 1) * self._size]
+        rows = order[place * self._size : (place + 1) * self._size][self._group.rank :: self._group.size]
         prepared = [self._prepare(int(row), epoch) for row in rows]
         inputs = {name: np.concatenate([one[0][name] for one in prepared]) for name in prepared[0][0]}
         values = matching_inputs(self._model.manifest.inputs, inputs)

@@ -38,7 +38,7 @@ def judge_program(executor: Any, program: Any, feeds: list[str], fetches: list[A
         values = matching_inputs(source.manifest.inputs, inputs)
         found = executor.run(program, feed=dict(zip(feeds, values, strict=True)), fetch_list=fetches)
         names = (spec.name for spec in source.manifest.outputs)
-        predictions.append(task.postprocess(dict(zip(names, found, strict=True)), meta))
+        predictions.append(task.to_json(task.postprocess(dict(zip(names, found, strict=True)), meta)))
     return task.metric(predictions, [sample.truth for sample in samples])[task.primary_metric]
 
 

@@ -42,11 +42,11 @@ class Trained:
         }
 
 
-def run_training(channel: Channel, student: Student, batches: Batches, train: Training, *, checkpoint: Path, evaluate: Callable[[], float], better: int) -> Trained:  # fmt: skip
+def run_training(channel: Channel, student: Student, batches: Batches, train: Training, *, checkpoint: Path, evaluate: Callable[[], float], better: int, keeps: bool = True) -> Trained:  # fmt: skip
     """Train from the checkpoint, or from the beginning, to the last iteration or the target metric.
 
-    `evaluate` judges the student as it is; `better` is 1 where a higher metric is better and -1 where a lower one is. Raises
-    FloatingPointError when the loss is no number.
+    `evaluate` judges the student as it is; `better` is 1 where a higher metric is better and -1 where a lower one is; `keeps`: whether
+    this process writes the checkpoints. Raises FloatingPointError when the loss is no number.
     """
     start = Checkpoint.load(checkpoint)
     losses: list[float] = []
@@ -62,7 +62,7 @@ def run_training(channel: Channel, student: Student, batches: Batches, train: Tr
         if train.evaluate_iterations and done % train.evaluate_iterations == 0:
             metric = evaluate()
         channel.progress(done, batches.iterations, _label(losses, metric))
-        if done % train.checkpoint_iterations == 0:
+        if keeps and done % train.checkpoint_iterations == 0:
             Checkpoint(tuple(losses), student.state()).save(checkpoint)
         if metric is not None and train.target_metric is not None and better * (metric - train.target_metric) >= 0:
             break

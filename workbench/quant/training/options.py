@@ -82,6 +82,9 @@ class Training(Block):
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of optimizer momentum")
     weight_decay: float = Field(0.0, ge=0, description="L2 penalty on the weights")
     device: TrainingDevice = Field(TrainingDevice.CPU, description="where the training itself runs")
+    processes: int = Field(
+        1, ge=1, description="processes that share every batch, through paddle.distributed.launch; on GPUs one each"
+    )
     seed: int = Field(0, ge=0, description="order and augmentation of the samples follow from it")
     checkpoint_iterations: int = Field(50, ge=1, description="iterations between checkpoints")
     evaluate_iterations: int | None = Field(
@@ -93,6 +96,10 @@ class Training(Block):
     def _consistent(self) -> Self:
         if self.epochs is not None and self.iterations is not None:
             raise ValueError("give `epochs` or `iterations`, not both")
+        if self.batch_size % self.processes:
+            raise ValueError(
+                f"`batch_size` {self.batch_size} cannot be shared among {self.processes} `processes` equally"
+            )
         if self.target_metric is not None and self.evaluate_iterations is None:
             raise ValueError("`target_metric` needs `evaluate_iterations`")
         if bool(self.milestones) != (self.schedule is Schedule.PIECEWISE):

@@ -10,9 +10,10 @@ import numpy as np
 
 from workbench.compatibility import import_paddle, import_paddleslim_quant
 from workbench.errors import InputError, UnsupportedError
+from workbench.files import write_json
 from workbench.models.cleanup.program_graph import stored_variables
 from workbench.models.complexity import multiply_adds
-from workbench.models.model import Model
+from workbench.models.model import MANIFEST, Model
 from workbench.quant.training.judge import judge_program
 from workbench.quant.training.options import Criterion, Pruning
 from workbench.tasks.base import Task
@@ -40,7 +41,9 @@ def write_pruned(source: Model, pruning: Pruning, task: Task, folder: Path) -> M
         return better * judge_program(pruned.executor, program, feeds, fetches, source=source, task=task)
 
     facts = pruned.save(folder / "model", judge=judge if task.search() else None)
-    return Model(folder, source.manifest.model_copy(update={"facts": source.manifest.facts | facts}))
+    manifest = source.manifest.model_copy(update={"facts": source.manifest.facts | facts})
+    write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
+    return Model(folder, manifest)
 
 
 class Pruned:

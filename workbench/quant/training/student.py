@@ -29,6 +29,7 @@ from workbench.quant.training.options import (
     Training,
     TrainingDevice,
 )
+from workbench.quant.training.parallel import Averaging, Group, average, average_running_values
 
 TEACHER = "teacher_"
 OWN = "training_"
@@ -55,13 +56,16 @@ class Lessons:
 class Student:
     """The program that training runs, in a scope of its own."""
 
-    def __init__(self, source: Model, plan: Plan, lessons: Lessons, *, rate: Callable[[int], float]) -> None:
-        """Make the program; `rate` gives the learning rate of an iteration.
+    def __init__(
+        self, source: Model, plan: Plan, lessons: Lessons, *, rate: Callable[[int], float], group: Group
+    ) -> None:
+        """Make the program; `rate` gives the learning rate of an iteration; `group`: the processes that train together.
 
         Raises InputError for tensors that the network does not have, and for a GPU that Paddle does not see.
         """
         self._paddle = import_paddle()
         import_paddleslim_quant()
+        self._group = group
         self._paddle.enable_static()
         self._paddle.seed(plan.train.seed)
         self._executor = self._paddle.static.Executor(_place(self._paddle, plan.train.device))
@@ -81,6 +85,7 @@ class Student:
             self._executor.run(startup)
             if plan.quantize is not None:
                 self._round(plan.quantize, lessons.absmax, rate)
+            average_running_values(self._program, group)
 
     def step(self, iteration: int, inputs: Sequence[NDArray[Any]], labels: Arrays) -> float:
         """One training step on a batch of inputs, in the order of the model's, and labels by name; returns the loss."""
@@ -207,8 +212,12 @@ class Student:
         }[train.optimizer]
         # None spares Paddle a decay of zero; AdamW takes no None.
         decay = train.weight_decay if train.optimizer is Optimizer.ADAMW else train.weight_decay or None
-        kind(learning_rate=schedule, weight_decay=decay).minimize(self._loss)
+        self._averaging(kind(learning_rate=schedule, weight_decay=decay)).minimize(self._loss)
+        average(self._loss.block, [self._loss.name], self._group)
         return schedule
+
+    def _averaging(self, optimizer: Any) -> Any:
+        return optimizer if self._group.size == 1 else Averaging(optimizer, self._group)
 
     def _round(self, quantize: FakeQuantization, absmax: Mapping[str, float], rate: Callable[[int], float]) -> None:
         """Insert int8 rounding at the inputs of convolutions and matrix products, as deployment will have it."""
@@ -219,7 +228,7 @@ class Student:
 
         pact_options = {
             "act_preprocess_func": pact,
-            "optimizer_func": lambda: self._paddle.optimizer.Momentum(rate(0), 0.9),
+            "optimizer_func": lambda: self._averaging(self._paddle.optimizer.Momentum(rate(0), 0.9)),
             "executor": self._executor,
         }
         graph = IrGraph(core.Graph(self._program.desc), for_test=False)
@@ -268,4 +277,4 @@ def _place(paddle: Any, device: TrainingDevice) -> Any:
             "train.device = gpu: Paddle sees no GPU; install paddlepaddle-gpu where there is one, or leave the key out"
         )
     paddle.set_flags({"FLAGS_cudnn_deterministic": True})
-    return paddle.CUDAPlace(0)
+    return paddle.CUDAPlace(paddle.distributed.ParallelEnv().device_id)

@@ -8,13 +8,11 @@ from typing import Any
 from workbench.models.model import Model
 from workbench.quant.calibration import Calibration, calibrate
 from workbench.quant.program import QuantizedProgram
-from workbench.quant.training.batches import Batches
-from workbench.quant.training.judge import judge_student
-from workbench.quant.training.loop import Trained, run_training
+from workbench.quant.training.learn import Assignment, learn
 from workbench.quant.training.options import Plan
+from workbench.quant.training.parallel import ALONE
+from workbench.quant.training.processes import learn_together
 from workbench.quant.training.prune import write_pruned
-from workbench.quant.training.schedule import learning_rate
-from workbench.quant.training.student import Lessons, Student
 from workbench.quant.training.teacher import import_teacher
 from workbench.quant.training.write import merge_ranges, write_float
 from workbench.quant.write import Origin, write_int8
@@ -36,40 +34,18 @@ def train_model(channel: Channel, source: Model, plan: Plan, *, origin: Origin, 
         if plan.prune is not None:
             source = write_pruned(source, plan.prune, load_task(task), Path(scratch))
         before = _calibrated(channel, source, task, Path(scratch) / "before.npz") if plan.quantize else None
-        student, trained = _train(
-            channel, source, plan, task=task, before=before, teacher=teacher, checkpoint=checkpoint
-        )
-        model = write_float(source, student.weights(), models, origin=origin, facts={"training": trained.facts()})
+        assignment = Assignment(source, plan, task, before.absmax() if before else {}, teacher, checkpoint)
+        learned = learn_together(channel, assignment) if plan.train.processes > 1 else learn(channel, assignment, ALONE)
+        training = {"training": learned.trained.facts()}
+        model = write_float(source, learned.weights, models, origin=origin, facts=training)
         if plan.quantize is not None:
             after = _calibrated(channel, model, task, Path(scratch) / "after.npz")
-            scales = merge_ranges(after, student.ranges(), in_float=plan.quantize.skip_tensors)
+            scales = merge_ranges(after, learned.ranges, in_float=plan.quantize.skip_tensors)
             program = QuantizedProgram(model, plan.quantize.operators)
             model = write_int8(model, program, scales, models, origin=origin, facts=after.facts)
     checkpoint.unlink(missing_ok=True)
-    return {"digest": model.digest, "seconds": time.perf_counter() - start, "training": trained.facts()}
+    return {"digest": model.digest, "seconds": time.perf_counter() - start} | training
 
 
 def _calibrated(channel: Channel, model: Model, task: dict[str, Any], path: Path) -> Calibration:
     return calibrate(channel, model, task, path=path, batch_size=1, batches=None)
-
-
-def _train(channel: Channel, source: Model, plan: Plan, *, task: dict[str, Any], before: Calibration | None, teacher: Model | None, checkpoint: Path) -> tuple[Student, Trained]:  # fmt: skip
-    loaded = load_task(task)
-    batches = Batches(source, loaded, plan.train, labelled=plan.labels)
-    lessons = Lessons(
-        labels=batches.example(),
-        label_loss=loaded.loss if plan.labels else None,
-        teacher=teacher,
-        absmax=before.absmax() if before else {},
-    )
-    rate = learning_rate(plan.train, iterations=batches.iterations, per_epoch=batches.per_epoch)
-    student = Student(source, plan, lessons, rate=rate)
-    return student, run_training(
-        channel,
-        student,
-        batches,
-        plan.train,
-        checkpoint=checkpoint,
-        evaluate=lambda: judge_student(student, source, loaded, plan.quantize),
-        better=1 if loaded.higher_is_better else -1,
-    )

@@ -1,0 +1,105 @@
+"""The zoo's entries are whole, and say no more than their sources."""
+
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from workbench.errors import InputError
+from workbench.models import zoo
+from workbench.models.zoo import Entry, Family, float_archive, int8_archive, read_zoo, zoo_entry
+from workbench.tasks.preparation import Resize
+
+ENTRIES = read_zoo().models
+ISSUED = {
+    "YOLOv5s", "YOLOv6s", "YOLOv7", "ResNet50_vd", "MobileNetV1_ssld", "MobileNetV1", "MobileNetV2", "ResNet50", "ResNet101", "VGG16",
+    "VGG19", "PP-YOLOE-l", "PP-LiteSeg-T (STDC1), Cityscapes", "ERNIE, XNLI", "YOLOv3-MobileNetV1", "YOLOv3-MobileNetV3",
+    "YOLOv3-DarkNet53", "PP-YOLO-MobileNetV3-large", "PP-YOLO-R50vd", "PP-YOLOv2-R50vd", "SSD-MobileNetV1, VOC", "Mask-RCNN-R50-FPN",
+}  # fmt: skip
+
+
+def test_zoo_has_every_model_of_the_published_tables_when_read():
+    assert {entry.title for entry in ENTRIES.values()} == ISSUED
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_entry_has_archives_and_figures_when_read(name):
+    entry = ENTRIES[name]
+    hosts = {urlsplit(archive.url).hostname for archive in entry.archives}
+    assert all(host.endswith((".bcebos.com", "bj.bcebos.com")) for host in hosts)
+    assert entry.published
+    assert all(row.metric_fp32 is not None and row.metric_int8 is not None for row in entry.published)
+    assert all(row.hardware and row.backend for row in entry.published if row.fp32_ms or row.fp32_images_per_s)
+
+
+@pytest.mark.parametrize("name", [name for name, entry in ENTRIES.items() if entry.preparation])
+def test_entry_preparation_gives_the_inputs_shape_when_the_size_is_fixed(name):
+    entry = ENTRIES[name]
+    (image,) = [found for found in entry.inputs if len(found.shape) == 4]
+    preparation = entry.preparation
+    assert image.shape[1] == 3
+    fixed = preparation.resize not in (Resize.NONE, Resize.FIT)
+    assert image.shape[2:] == (preparation.size if fixed else (-1, -1))
+
+
+def test_entry_figures_are_those_of_the_reference_when_read():
+    """A few, copied by hand from the tables a second time."""
+
+    def figures(name, backend):
+        return next(row for row in ENTRIES[name].published if row.backend == backend)
+
+    row = figures("yolov7", "onnxruntime")
+    assert (row.fp32_ms, row.int8_ms, row.metric_fp32, row.metric_int8, row.threads) == (996.7, 467.2, 51.1, 43.3, 1)
+    row = figures("resnet50", "paddle_inference")
+    assert (row.fp32_images_per_s, row.int8_images_per_s, row.metric_int8) == (13.23, 47.44, 76.47)
+    row = figures("mobilenet_v1_ssld", "tensorrt")
+    assert (row.fp32_ms, row.int8_ms, row.int8_fp16_pinned_ms) == (0.91, 0.43, 0.54)
+    assert figures("ppyolo_mobilenet_v3_large", "tensorrt").int8_ms is None
+
+
+def test_entry_tasks_are_covered_when_counted():
+    assert {entry.task for entry in ENTRIES.values()} == set(Family)
+
+
+def test_zoo_entry_names_the_models_when_the_name_is_wrong():
+    with pytest.raises(InputError, match="zoo model 'yolov9': not known; models are: yolov5s, yolov6s"):
+        zoo_entry("yolov9")
+
+
+def test_archive_is_the_first_when_none_is_asked_for():
+    assert float_archive("yolov5s").file_name == "yolov5s_infer.tar"
+    assert float_archive("yolov5s", "yolov5s.onnx").file_name == "yolov5s.onnx"
+    assert int8_archive("yolov5s").strategy == "QAT"
+    assert int8_archive("yolov5s", "yolov5s_ptq_model.tar.gz").strategy == "PTQ"
+    with pytest.raises(InputError, match=r"no archive 'x\.tar' here; archives are: yolov5s_quant\.tar"):
+        int8_archive("yolov5s", "x.tar")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"licence": None}, "licence"),
+        ({"licences": "x"}, "unknown key"),
+        ({"task": "sound"}, "task"),
+        ({"fp32": []}, "fp32"),
+        ({"fp32": [{"url": "ftp://a/b.tar", "source": "s"}]}, "url"),
+        ({"fp32": [{"url": "https://a/b.pdparams", "source": "s"}]}, "must end in the name of an archive"),
+        ({"fp32": [{"url": "https://a/.tar", "source": "s"}]}, "must end in the name of an archive"),
+        ({"fp32": [{"url": "https://a/b.tar", "source": "unknown"}]}, "source 'unknown' is not in `sources`"),
+        ({"fp32": [{"url": "https://a/b.tar", "source": "s"}, {"url": "https://b/b.tar", "source": "s"}]}, "two archives are called b.tar"),
+        ({"preparation": {"resize": "stretch"}}, "preparation"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_zoo_is_refused_when_an_entry_is_wrong(tmp_path, monkeypatch, change, said):
+    entry = {
+        "title": "T", "task": "detection", "metric": "mAP", "licence": "MIT",
+        "fp32": [{"url": "https://a/f.tar", "source": "s"}], "int8": [{"url": "https://a/i.tar", "source": "s", "strategy": "QAT"}],
+    }  # fmt: skip
+    monkeypatch.setattr(zoo, "ZOO_FILE", tmp_path / "zoo.yaml")
+    data = {"schema_version": 1, "sources": {"s": "a page"}, "models": {"m": entry | change}}
+    (tmp_path / "zoo.yaml").write_text(yaml.safe_dump(data))
+    with pytest.raises(InputError) as refused:
+        read_zoo()
+    assert said in str(refused.value)
+    assert Entry.model_validate(entry)
