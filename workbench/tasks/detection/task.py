@@ -25,6 +25,7 @@ from workbench.tasks.detection.graph_suppression import Suppression, read_suppre
 from workbench.tasks.detection.masks import find_masks, image_masks
 from workbench.tasks.detection.suppression import suppress
 from workbench.tasks.detection.voc_metric import VocMetric
+from workbench.tasks.labels import read_labels
 from workbench.tasks.preparation import Geometry, Preparation, Resize
 
 SCALE_FACTOR = "scale_factor"
@@ -120,6 +121,16 @@ class DetectionTask(Task):
         masks = find_masks(outputs, row_count(outputs))[found.rows]
         return {"boxes": rows, "masks": image_masks(masks, boxes, size=meta.original)}
 
+    def tell(self, prediction: Any) -> str:
+        """The boxes that a program would show, best first: class, score, corners."""
+        rows = prediction["boxes"] if isinstance(prediction, dict) else prediction
+        shown = [row for row in rows if row[1] >= DEFAULTS[Thresholds.DEPLOY][0]]
+        told = (
+            f"{self.name_of(int(label))} {score:.2f} at ({', '.join(f'{corner:.0f}' for corner in corners)})"
+            for label, score, *corners in shown
+        )
+        return "; ".join(told) or "nothing found"
+
     def metric(self, predictions: Sequence[Any], truths: Sequence[Any]) -> dict[str, float]:
         """Mean average precision of the boxes, and of the masks where there are some, in percent."""
         if self.options.average_precision is AveragePrecision.VOC:
@@ -128,6 +139,10 @@ class DetectionTask(Task):
         if self.options.masks:
             found |= dict(zip(("mask_mAP", "mask_mAP50"), self._coco_masks(predictions, truths), strict=True))
         return found
+
+    def name_of(self, label: int) -> str:
+        """A class's name, or its number where it has none."""
+        return self._names[label] if label < len(self._names) else str(label)
 
     @property
     def nms(self) -> str:
@@ -144,6 +159,10 @@ class DetectionTask(Task):
     def max_iou(self) -> float:
         """Boxes of one class may overlap as much."""
         return self.options.max_iou or DEFAULTS[self.options.thresholds][1]
+
+    @cached_property
+    def _names(self) -> Sequence[str]:
+        return read_labels(self.folder / self.options.labels) if self.options.labels else ()
 
     @cached_property
     def _cut_off(self) -> Suppression | None:
