@@ -30,7 +30,7 @@ class DetectionData(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    format: DataFormat
+    format: DataFormat = Field(description="how annotations are written")
     annotations: Path | None = Field(
         None, description="coco: the json file; voc: a folder like VOC2007 or a list in it; yolo: folder of the labels"
     )

@@ -62,7 +62,8 @@ class DetectionOptions(TaskOptions):
         ("images",), min_length=1, description="names of the model's inputs: the image's, `scale_factor`, `im_shape`"
     )
     preparation: Preparation = Field(
-        Preparation(size=(640, 640), resize=Resize.LETTERBOX), description="how an image becomes an input"
+        Preparation(size=(640, 640), resize=Resize.LETTERBOX),
+        description="how an image becomes an input; default: YOLO's, 640 x 640",
     )
     thresholds: Thresholds = Field(Thresholds.EVALUATION, description="scores and overlaps: for mAP, or for use")
     min_score: float | None = Field(None, ge=0, lt=1, description="least score; default: that of `thresholds`")
