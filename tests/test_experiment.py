@@ -73,7 +73,10 @@ def test_read_recipe_fills_in_the_rest_when_little_is_given(tmp_path):
     [
         ({"quantise": []}, "unknown key `quantise`; known keys here: schema_version, name, model, task, quantize"),
         ({"measure.repeat": 5}, "unknown key `measure.repeat`; known keys here: scopes, warmup, repeats"),
-        ({"model.sampel": "x"}, "unknown key `model.sampel`; known keys here: sample, zoo, archive, architecture, path, params"),
+        (
+            {"model.sampel": "x"},
+            "unknown key `model.sampel`; known keys here: sample, zoo, archive, architecture, path, params",
+        ),
         ({"expect.0.colum": "x"}, "unknown key `expect.0.colum`; known keys here: where, column, minimum"),
         ({"quantise": [], "measure.repeat": 5}, "(and 1 more)"),
         ({"name": REMOVED}, "`name` is missing"),
