@@ -1,11 +1,12 @@
 """Tiny models, a tiny task, and one finished run of them that many tests share."""
 
+import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 import yaml
 
 from workbench import cli, launch, pipeline
+from workbench.models import download
 from workbench.models.model import Model
 from workbench.pipeline import Experiment, open_experiment
 
@@ -128,9 +130,9 @@ def run_native(tmp_path_factory: pytest.TempPathFactory) -> RunNative:
 
 @pytest.fixture(scope="session")
 def imported(tmp_path_factory: pytest.TempPathFactory, tiny_models: Path, run_native: RunNative) -> dict[str, Model]:
-    """FP32 Models by name: tiny, fixed (batch 1), wide, residual (sums), plain (nothing to quantize), strange (no ONNX), onnx (tiny's)."""
+    """FP32 Models by name: tiny, fixed (batch 1), wide, residual (sums), plain (nothing to quantize), regions (R-CNN), strange (no ONNX), onnx (tiny's)."""
     models = tmp_path_factory.mktemp("imported")
-    paths = {name: tiny_models / name for name in ("tiny", "fixed", "wide", "residual", "plain", "strange")}
+    paths = {name: tiny_models / name for name in ("tiny", "fixed", "wide", "residual", "plain", "regions", "strange")}
     paths["onnx"] = tiny_models / "onnx" / "tiny.onnx"
     outcome = run_native("import_many", sources={name: {"path": path} for name, path in paths.items()}, models=models)
     assert outcome.status == "ok", outcome.reason
@@ -214,3 +216,34 @@ def command(
         return int(ended.value.code or 0), [line for line in said if line.startswith("workbench: ")]
 
     return run
+
+
+@pytest.fixture(scope="session")
+def archive_server() -> Any:
+    """The module assets/archive_server.py."""
+    spec = importlib.util.spec_from_file_location("archive_server", TESTS / "assets" / "archive_server.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def http_server(archive_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A web server of this machine, to which downloads come back at once when it fails."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setattr(download, "PAUSE_S", 0.0)
+    with archive_server.running() as server:
+        yield server
+
+
+@pytest.fixture
+def https_server(archive_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The same over https, its certificate trusted."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(archive_server.CERTIFICATE))
+    monkeypatch.setattr(download, "PAUSE_S", 0.0)
+    with archive_server.running(https=True) as server:
+        yield server

@@ -22,6 +22,8 @@ from workbench.records import Device, Precision, Scope
 
 RECIPES = Path(__file__).parent / "recipes"
 Checked = TypeVar("Checked", bound=BaseModel)
+DRAWN = "synthetic"
+"""The task whose samples are drawn."""
 
 
 class Strict(BaseModel):
@@ -42,16 +44,24 @@ class WithOptions(BaseModel):
 
 
 class ModelSource(Strict):
-    """The FP32 model: a shipped sample by name, or a file or folder of the user's."""
+    """The FP32 model: a shipped sample, a published model, a published network without its weights, or a user's own files."""
 
     sample: str | None = Field(None, description="name of a shipped sample model")
+    zoo: str | None = Field(
+        None, description="name of a published model (`workbench models list`), fetched when it is not there"
+    )
+    archive: str | None = Field(None, description="file name of the zoo model's archive; default: its first FP32 one")
+    architecture: str | None = Field(
+        None, description="name of a published network, built with random weights: its latency counts, nothing else"
+    )
     path: Path | None = Field(
         None, description="ONNX file, Paddle inference folder, .pdmodel or stem; relative to the recipe"
     )
     params: Path | None = Field(None, description=".pdiparams file, where its stem differs from the .pdmodel file's")
     name: str | None = Field(None, description="name in the tables; default: the sample's or the file's")
     input_shapes: dict[str, list[int]] = Field(
-        default_factory=dict, description="shape of inputs that the model leaves dynamic, batch axis included"
+        default_factory=dict,
+        description="shape of inputs that the model leaves dynamic, or of an architecture's; batch axis included",
     )
     clean: bool = Field(True, description="rewrite what importers leave behind, exactly")
     strip_nms: bool | None = Field(
@@ -62,14 +72,21 @@ class ModelSource(Strict):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if (self.sample is None) == (self.path is None):
-            raise ValueError("give either `sample` or `path`")
+        if sum(source is not None for source in (self.sample, self.zoo, self.architecture, self.path)) != 1:
+            raise ValueError("give one of `sample`, `zoo`, `architecture` and `path`")
+        if self.archive is not None and self.zoo is None:
+            raise ValueError("`archive` is one of a `zoo` model's")
         return self
 
     @property
     def label(self) -> str:
         """The name that tables show."""
-        return self.name or self.sample or Path(str(self.path)).stem
+        return self.name or self.sample or self.zoo or self.architecture or Path(str(self.path)).stem
+
+    @property
+    def weights(self) -> str:
+        """What a row says of the weights: `random` ones have no accuracy."""
+        return "random" if self.architecture else "trained"
 
 
 class TaskSource(Strict):
@@ -188,7 +205,11 @@ class Measurement(Strict):
     discard_runs: int = Field(15, ge=0, description="runs thrown away at the start of a block, at most")
     discard_seconds: float = Field(0.1, ge=0, description="time after which no more runs are thrown away")
     bootstrap: int = Field(1000, ge=20, description="resamples for the interval of the accuracy drop")
-    sqnr_images: int = Field(32, ge=1, description="evaluation samples on which outputs are compared with FP32's")
+    sqnr_images: int = Field(
+        32,
+        ge=0,
+        description="evaluation samples on which outputs are compared with FP32's; 0: none, nothing being evaluated where there is no metric either",
+    )
     sqnr_outputs: list[str] = Field(default_factory=list, description="outputs that count for the SQNR; default: all")
     evaluation_limit: int | None = Field(None, ge=1, description="use only the first evaluation samples")
     timeout_s: float = Field(
@@ -242,17 +263,30 @@ class Recipe(Strict):
     schema_version: int = Field(1, ge=1, le=1, description="version of this format")
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the run folder")
     model: ModelSource
-    task: TaskSource
+    task: TaskSource = Field(description="left out for an architecture: its inputs are drawn")
     quantize: list[Quantization] = Field(default_factory=list)
     deploy: list[Deployment] = Field(min_length=1)
     measure: Measurement = Measurement()
     expect: list[Expectation] = Field(default_factory=list)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _task_of_architecture(cls, data: Any) -> Any:
+        """A network without trained weights has no data of its own: what it takes is drawn, unless the recipe says otherwise."""
+        model = data.get("model") if isinstance(data, dict) else None
+        if not isinstance(model, dict) or not model.get("architecture"):
+            return data
+        task = data.get("task", {"name": DRAWN})
+        if not isinstance(task, dict) or task.get("name") != DRAWN or not isinstance(task.get("options", {}), dict):
+            return data
+        inputs = {key: model[key] for key in ("architecture", "input_shapes") if model.get(key)}
+        return data | {"task": task | {"options": inputs | task.get("options", {})}}
+
     def smoke(self) -> "Recipe":
         """The same experiment with so little data and so few repeats that it only shows that everything runs."""
         measure = self.measure.model_copy(
             update={"warmup": 2, "repeats": 4, "rounds": 2, "block_runs": 2, "block_seconds": 0.0, "discard_runs": 1,
-                    "bootstrap": 20, "sqnr_images": 4, "evaluation_limit": 16}
+                    "bootstrap": 20, "sqnr_images": min(4, self.measure.sqnr_images), "evaluation_limit": 16}
         )  # fmt: skip
         quantize = [entry.smoke() for entry in self.quantize]
         return self.model_copy(update={"quantize": quantize, "measure": measure, "expect": []})
@@ -272,13 +306,23 @@ def find_recipe(name_or_path: str | Path) -> Path:
 
 def read_recipe(path: Path) -> Recipe:
     """Parse and check a recipe file; relative paths in it become absolute. Raises InputError, one line."""
+    data = read_yaml(path)
+    if data.get("kind") == "suite":
+        raise InputError(
+            f"{path}: a suite of several recipes, which `workbench run` takes; for one of them give the recipe.yaml in its run folder"
+        )
+    return _absolute(validate(Recipe, data, where=str(path)), path.parent)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """What a recipe file holds, unchecked; raises InputError when it is no mapping."""
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
         raise InputError(f"{path}: a recipe is a mapping with the keys {', '.join(Recipe.model_fields)}")
-    return _absolute(validate(Recipe, data, where=str(path)), path.parent)
+    return data
 
 
 def validate(model: type[Checked], data: Any, *, where: str) -> Checked:
@@ -304,7 +348,7 @@ def _one_line(model: type[BaseModel], error: ValidationError) -> str:
 
 def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     for part in location:
-        if isinstance(part, int):
+        if part not in model.model_fields:  # a place in a list, or a name in a mapping
             continue
         annotation = model.model_fields[part].annotation
         inner = [annotation, *getattr(annotation, "__args__", ())]

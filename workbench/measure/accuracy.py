@@ -1,6 +1,7 @@
 """Accuracy of a deployed model: parity with Paddle's own FP32, the task's metric, and the noise that quantization adds."""
 
 import json
+import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -115,6 +116,10 @@ def evaluate_job(
             found.append(loaded.to_json(loaded.postprocess(result, meta)))
             channel.progress(index + 1, len(samples), part)
     metrics = loaded.metric(found, [sample.truth for sample in samples])
+    if undefined := [name for name, value in metrics.items() if not math.isfinite(value)]:
+        raise InputError(
+            f"metric {undefined[0]}: not a number over {len(samples)} samples; give the task samples whose truth is not empty"
+        )
     write_json(Path(predictions), found)
     return {
         "metrics": {name: float(value) for name, value in metrics.items()},
@@ -143,7 +148,8 @@ def drop_job(channel: Channel, *, task: dict[str, Any], baseline: str, other: st
     for done in range(resamples):
         drops.append(drop(random.integers(0, len(first), len(first)).tolist()))
         channel.progress(done + 1, resamples, "bootstrap of the drop")
-    low, high = percentile_interval(drops)
+    # Few images may all lack objects in a resample: it tells nothing of a detector.
+    low, high = percentile_interval([value for value in drops if math.isfinite(value)])
     return {"drop": value, "low": low, "high": high}
 
 

@@ -12,13 +12,21 @@ from workbench.compatibility import convert_onnx_to_paddle, import_paddle
 from workbench.errors import InputError
 from workbench.experiment import ModelSource
 from workbench.machine import package_version
+from workbench.models.architectures.build import build_architecture
+from workbench.models.architectures.registry import code_files, find_architecture
 from workbench.models.cleanup.clean_up import BATCH_NORMS_KEPT, REWRITES, CleanUp, clean_up
 from workbench.models.cleanup.program_graph import stored_variables
 from workbench.models.complexity import complexity
 from workbench.models.model import Format, Manifest, Model, TensorSpec
+from workbench.models.old_layout import PROGRAM, copy_old_model, old_files, parameters_file
+from workbench.models.onnx_file import read_onnx
 from workbench.models.sample import SAMPLES, build_sample, data_folder
+from workbench.models.side_files import copy_side_files, side_files
 from workbench.models.strip_nms import strip_nms
 from workbench.worker import Channel
+
+REACHING_OUT = frozenset({"save", "save_combine", "load", "load_combine", "read_file", "py_func", "py_layer", "print"})
+"""Operators that do more than compute."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +38,13 @@ class PaddleFiles:
 
 
 def find_paddle_files(path: Path, params: Path | None = None) -> PaddleFiles:
-    """The files of a Paddle inference model given as folder, `.pdmodel` file or stem; raises InputError."""
+    """The files of a Paddle inference model given as folder, `.pdmodel` file, `__model__` or stem; raises InputError.
+
+    A `__model__` has its own file for each parameter, or one for all: `params` is then the program itself, or that file.
+    """
+    if path.name == PROGRAM or (path / PROGRAM).is_file():
+        program = path / PROGRAM if path.is_dir() else path
+        return PaddleFiles(program, params or parameters_file(program) or program)
     if path.is_dir():
         found = sorted(path.glob("*.pdmodel"))
         if len(found) != 1:
@@ -53,6 +67,8 @@ def find_paddle_files(path: Path, params: Path | None = None) -> PaddleFiles:
 
 def source_files(source: ModelSource) -> list[Path]:
     """The files that a model source stands for, for hashing; raises InputError when they are missing."""
+    if source.architecture is not None:
+        return code_files()
     if source.path is None:
         return [data_folder() / SAMPLES[str(source.sample)].weights_file]
     if source.path.suffix == ".onnx":
@@ -60,7 +76,12 @@ def source_files(source: ModelSource) -> list[Path]:
             raise InputError(f"model {source.path}: no such file; the path is relative to the recipe")
         return [source.path]
     files = find_paddle_files(source.path, source.params)
-    return [files.model, files.params]
+    return old_files(files.model) if files.model.name == PROGRAM else [files.model, files.params]
+
+
+def files_beside(source: ModelSource) -> list[Path]:
+    """The files that lie beside a model of the user's and travel with it: its deploy file and names."""
+    return [] if source.path is None else side_files(source_files(source)[0].parent)
 
 
 def import_job(
@@ -81,12 +102,13 @@ def import_job(
         names: dict[str, str] = {}
         if given.sample is not None:
             build_sample(given.sample, draft.folder)
+        elif given.architecture is not None:
+            build_architecture(channel, find_architecture(given.architecture, given.input_shapes), draft.folder)
         elif given.path is not None and given.path.suffix == ".onnx":
             names = _convert_onnx(given, Path(scratch), folder=draft.folder)
         else:
-            files = find_paddle_files(Path(str(given.path)), given.params)
-            shutil.copyfile(files.model, draft.folder / "model.pdmodel")
-            shutil.copyfile(files.params, draft.folder / "model.pdiparams")
+            copy_paddle_files(find_paddle_files(Path(str(given.path)), given.params), draft.folder)
+        copy_side_files(files_beside(given), draft.folder)
         prefix = draft.folder / "model"
         _check_weights(given, prefix)
         left = _strip_nms(given, prefix, if_there=strip_nms_if_there)
@@ -97,6 +119,15 @@ def import_job(
         )
     assert draft.model is not None
     return {"digest": draft.model.digest}
+
+
+def copy_paddle_files(files: PaddleFiles, folder: Path) -> None:
+    """Put a Paddle inference model into `folder` as model.pdmodel and model.pdiparams."""
+    if files.model.name == PROGRAM:
+        copy_old_model(files.model, folder)
+        return
+    shutil.copyfile(files.model, folder / "model.pdmodel")
+    shutil.copyfile(files.params, folder / "model.pdiparams")
 
 
 def _strip_nms(source: ModelSource, prefix: Path, *, if_there: bool) -> dict[str, Any]:
@@ -113,16 +144,8 @@ def _strip_nms(source: ModelSource, prefix: Path, *, if_there: bool) -> dict[str
 
 def _convert_onnx(source: ModelSource, scratch: Path, *, folder: Path) -> dict[str, str]:
     """Convert an ONNX file; returns ONNX input and output names -> their names in the Paddle program, in order."""
-    import onnx
-
     assert source.path is not None
-    try:
-        graph = onnx.load(str(source.path)).graph
-        onnx.checker.check_model(str(source.path))
-    except Exception as error:
-        raise InputError(
-            f"model {source.path}: not a readable ONNX model ({str(error).splitlines()[0]}); export or fetch it again"
-        ) from error
+    graph = read_onnx(source.path).graph
     stored = {initializer.name for initializer in graph.initializer}
     inputs = [value.name for value in graph.input if value.name not in stored]
     if unknown := set(source.input_shapes) - set(inputs):
@@ -143,10 +166,9 @@ def _convert_onnx(source: ModelSource, scratch: Path, *, folder: Path) -> dict[s
 
 def _manifest(source: ModelSource, prefix: Path, *, names: dict[str, str], cleaned: CleanUp | None) -> Manifest:
     """Describe what was imported. `names`: the source's own input and output names, if others."""
-    paddle = import_paddle()
-    program, feeds, fetches, _ = _load(source, prefix)
-    inputs = _specs(paddle, [program.global_block().var(name) for name in feeds])
-    outputs = _specs(paddle, fetches)
+    program, feeds, fetches, _ = load_program(source, prefix)
+    inputs = specs_of([program.global_block().var(name) for name in feeds])
+    outputs = specs_of(fetches)
     renamed_inputs = [name for name, role in names.items() if role == "input"]
     renamed_outputs = [name for name, role in names.items() if role == "output"]
     tensor_map = (
@@ -178,8 +200,11 @@ def _readable(source: ModelSource) -> Any:
         ) from error
 
 
-def _load(source: ModelSource, prefix: Path) -> tuple[Any, list[str], list[Any], Any]:
-    """The program, the names of its inputs, its outputs, and the scope with its weights."""
+def load_program(source: ModelSource, prefix: Path) -> tuple[Any, list[str], list[Any], Any]:
+    """The program, the names of its inputs, its outputs, and the scope with its weights.
+
+    Raises InputError when it cannot be read, or when running it would read or write files.
+    """
     paddle = import_paddle()
     paddle.enable_static()
     scope = paddle.static.Scope()
@@ -187,12 +212,22 @@ def _load(source: ModelSource, prefix: Path) -> tuple[Any, list[str], list[Any],
         program, feeds, fetches = paddle.static.load_inference_model(
             str(prefix), paddle.static.Executor(paddle.CPUPlace())
         )
+    _refuse_reaching_out(source, program)
     return program, feeds, fetches, scope
+
+
+def _refuse_reaching_out(source: ModelSource, program: Any) -> None:
+    """A network from elsewhere may hold operators that touch the file system; none needs them to infer."""
+    types = {op.type for index in range(program.num_blocks) for op in program.block(index).ops}
+    if found := sorted(types & REACHING_OUT):
+        raise InputError(
+            f"model {source.path or source.label}: its operator {found[0]} reads or writes files, or calls back into Python; export it for inference"
+        )
 
 
 def _check_weights(source: ModelSource, prefix: Path) -> None:
     """Refuse the weights of another network: Paddle takes them in file order, whatever their shapes."""
-    program, _, _, scope = _load(source, prefix)
+    program, _, _, scope = load_program(source, prefix)
     for variable in stored_variables(program):
         loaded = scope.find_var(variable.name).get_tensor().shape()
         if math.prod(loaded) != math.prod(variable.shape):
@@ -201,7 +236,8 @@ def _check_weights(source: ModelSource, prefix: Path) -> None:
             )
 
 
-def _specs(paddle: Any, variables: list[Any]) -> list[TensorSpec]:
+def specs_of(variables: list[Any]) -> list[TensorSpec]:
+    """Names, dtypes and shapes of a static program's variables."""
     from paddle.base.data_feeder import convert_dtype
 
     return [

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from workbench.errors import InputError
 from workbench.files import content_hash, file_digest, write_json
 from workbench.models.scales import Scales
+from workbench.models.side_files import SIDE_FILES, copy_side_files, side_files
 
 MANIFEST = "manifest.json"
 STORED = "stored"
@@ -124,12 +125,17 @@ class Model:
 
     @classmethod
     @contextmanager
-    def build(cls, parent: Path) -> Iterator["Draft"]:
-        """Make a Model below `parent`: fill `draft.folder`, set `draft.manifest`; it lands under its digest in one step."""
+    def build(cls, parent: Path, *, source: "Model | None" = None) -> Iterator["Draft"]:
+        """Make a Model below `parent`: fill `draft.folder`, set `draft.manifest`; it lands under its digest in one step.
+
+        What travels with the Model `source`, of which it is made, is there already.
+        """
         parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=parent) as scratch:
             draft = Draft(Path(scratch) / "model")
             draft.folder.mkdir()
+            if source is not None:
+                copy_side_files(side_files(source.folder), draft.folder)
             yield draft
             draft.land(parent)
 
@@ -187,8 +193,9 @@ class Model:
     @property
     def size_mb(self) -> float:
         """Size of the network's files in MB (1e6 bytes): of those below `stored/` alone, where it has such."""
-        shipped = [name for name in self.manifest.files if name.startswith(f"{STORED}/")]
-        return sum((self.folder / name).stat().st_size for name in shipped or self.manifest.files) / MEGABYTE
+        network = [name for name in self.manifest.files if name not in SIDE_FILES]
+        shipped = [name for name in network if name.startswith(f"{STORED}/")]
+        return sum((self.folder / name).stat().st_size for name in shipped or network) / MEGABYTE
 
     @property
     def paddle_prefix(self) -> Path:

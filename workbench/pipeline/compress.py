@@ -13,18 +13,12 @@ from workbench.files import write_text
 from workbench.machine import this_machine
 from workbench.models.importers import source_files
 from workbench.models.model import Model
+from workbench.models.side_files import copy_side_files, side_files
 from workbench.pipeline.plan import FLOAT_MODEL
 from workbench.pipeline.quantize import quantize
 from workbench.pipeline.stages import open_experiment, runs_folder
 from workbench.records import Device, Status
 from workbench.run_folder import RunFolder
-
-SIDE_FILES = (
-    "deploy.yaml",
-    "infer_cfg.yml",
-    "inference.yml",
-    "inference_cls.yaml",
-)  # PaddleSeg, PaddleDetection, PaddleClas
 
 
 @dataclass(frozen=True)
@@ -72,7 +66,7 @@ def compress(reading: Reading, *, save_dir: Path, output_dir: str = "", fresh: b
             f"{reading.recipe.name}: {made['status']}: {made['reason']}; see {experiment.run.path}/logs"
         )
     model = Model.open(experiment.run.models / made["digest"], verify=True)
-    files = tuple(_save(model, reading.stem, inputs[0].parent, save_dir))
+    files = tuple(_save(model, reading.stem, save_dir))
     return Compressed(model, files, recipe, compared_on=state["task"]["evaluation"])
 
 
@@ -83,7 +77,7 @@ def _check_target(save_dir: Path, inputs: list[Path]) -> None:
         raise InputError(f"--save_dir {save_dir}: the input model lies there; give another folder")
 
 
-def _save(model: Model, stem: str, beside: Path, save_dir: Path) -> list[Path]:
+def _save(model: Model, stem: str, save_dir: Path) -> list[Path]:
     """Write the model under `stem`, and side files, aside; then rename: a new folder at once, or file by file."""
     save_dir.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=save_dir.parent) as scratch:
@@ -91,9 +85,7 @@ def _save(model: Model, stem: str, beside: Path, save_dir: Path) -> list[Path]:
         aside.mkdir()
         for ending in (".pdiparams", ".pdmodel"):
             shutil.copyfile(model.paddle_prefix.with_suffix(ending), aside / f"{stem}{ending}")
-        for name in SIDE_FILES:
-            if (beside / name).is_file():
-                shutil.copyfile(beside / name, aside / name)
+        copy_side_files(side_files(model.folder), aside)
         names = sorted(file.name for file in aside.iterdir())
         if save_dir.is_dir():
             for name in names:

@@ -8,8 +8,8 @@ from typing import Any, Self
 class Bar:
     """Shows how far a worker is; silent where nobody looks (output into a file)."""
 
-    def __init__(self, title: str) -> None:
-        self._title = title
+    def __init__(self, title: str, *, unit: str = "it") -> None:
+        self._title, self._unit = title, unit
         self._label = ""
         self._bar: Any = None
 
@@ -17,7 +17,9 @@ class Bar:
         from tqdm.auto import tqdm
 
         watched = sys.stderr.isatty() or "ipykernel" in sys.modules
-        self._bar = tqdm(desc=self._title, disable=not watched, leave=False)
+        self._bar = tqdm(
+            desc=self._title, disable=not watched, leave=False, unit=self._unit, unit_scale=self._unit == "B"
+        )
         return self
 
     def __exit__(

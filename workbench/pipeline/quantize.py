@@ -3,15 +3,17 @@
 from typing import Any
 
 from workbench.backends.registry import BACKENDS
-from workbench.errors import WorkbenchError
+from workbench.errors import UnavailableError, WorkbenchError
 from workbench.experiment import Quantization
 from workbench.files import content_hash, file_digest
 from workbench.machine import this_machine
-from workbench.models.importers import source_files
+from workbench.models.importers import files_beside, source_files
 from workbench.models.model import Model
 from workbench.pipeline.plan import FLOAT_MODEL, model_key, variant_of
 from workbench.pipeline.search import Base, keep_within_target
+from workbench.pipeline.sources import at_hand, fetched
 from workbench.pipeline.stages import Experiment, Stage, versions
+from workbench.quant.base import MethodOptions
 from workbench.quant.registry import METHODS
 from workbench.records import Status
 
@@ -23,13 +25,15 @@ def quantize(experiment: Experiment) -> dict[str, Any]:
     Raises InputError when the model or the task's data cannot be used.
     """
     with experiment.stage(Stage.QUANTIZE):
-        task = _check_task(experiment)
+        options = [_options(experiment, entry) for entry in experiment.recipe.quantize]
         source = _import(experiment)
+        experiment.keep_imported(source)
+        task = _check_task(experiment)
         trainable = _trainable(experiment, source)
         models = {FLOAT_MODEL: {"status": Status.OK, "reason": "", "digest": source.digest, "seconds": None}}
-        for entry in experiment.recipe.quantize:
-            given = trainable if METHODS[entry.method].Options.trains else source
-            models[model_key(entry)] = _quantize(experiment, given, entry, task)
+        for entry, parsed in zip(experiment.recipe.quantize, options, strict=True):
+            given = trainable if parsed.trains else source
+            models[model_key(entry)] = _quantize(experiment, given, entry, parsed, task)
         state = {"task": task, "models": models}
         experiment.save(Stage.QUANTIZE, state)
         return state
@@ -54,7 +58,8 @@ def _required(
     """A job without which the stage cannot go on."""
     record = experiment.job(Stage.QUANTIZE, name, function, arguments, identity=identity, again=again)
     if record["status"] != Status.OK:
-        raise WorkbenchError(
+        kind = UnavailableError if record["status"] == Status.UNAVAILABLE else WorkbenchError
+        raise kind(
             f"{name}: {record['status']}: {record['reason']}; see {experiment.run.log(f'{Stage.QUANTIZE}-{name}')}"
         )
     return record["value"]
@@ -68,10 +73,11 @@ def _trainable(experiment: Experiment, source: Model) -> Model:
 
 
 def _import(experiment: Experiment, *, keep_batch_norms: bool = False) -> Model:
-    source = experiment.recipe.model
+    source = at_hand(experiment.recipe.model)
     identity = [
         source.model_dump(mode="json", exclude={"path", "params"}),
         [file_digest(file) for file in source_files(source)],
+        {file.name: file_digest(file) for file in files_beside(source)},
         versions("paddlepaddle", "x2paddle"),
         keep_batch_norms,
         _strips_nms_if_there(experiment),
@@ -94,9 +100,16 @@ def _strips_nms_if_there(experiment: Experiment) -> bool:
     return bool(recipe.quantize) or not all(BACKENDS[deployment.backend].runs_nms for deployment in recipe.deploy)
 
 
-def _quantize(experiment: Experiment, source: Model, entry: Quantization, task: dict[str, Any]) -> dict[str, Any]:
+def _options(experiment: Experiment, entry: Quantization) -> MethodOptions:
+    """An entry's options, what they leave to be found being found. Raises InputError when it cannot be."""
+    parsed = METHODS[entry.method].parse(entry.options)
+    return parsed.located(experiment.recipe.model, experiment.recipe_file.parent, fetch=fetched)
+
+
+def _quantize(
+    experiment: Experiment, source: Model, entry: Quantization, parsed: MethodOptions, task: dict[str, Any]
+) -> dict[str, Any]:
     method = METHODS[entry.method]
-    parsed = method.parse(entry.options)
     options = parsed.model_dump(mode="json")
     read = [file_digest(file) for file in parsed.files(experiment.recipe_file.parent)]
     made_from = [entry.method, source.digest, task["task_digest"], read]

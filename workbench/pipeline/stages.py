@@ -18,9 +18,12 @@ from workbench.experiment import Quantization, Recipe, find_recipe, read_recipe,
 from workbench.files import content_hash, write_json, write_text
 from workbench.launch import Outcome, run_job
 from workbench.machine import package_version, this_machine
+from workbench.models.architectures.registry import find_architecture
 from workbench.models.importers import source_files
-from workbench.models.model import MANIFEST
+from workbench.models.model import MANIFEST, Model
 from workbench.models.sample import SAMPLES
+from workbench.models.side_files import find_deploy_file
+from workbench.models.zoo import float_archive
 from workbench.pipeline.plan import Cell, cell_from_dict, cells, matching, variant_of
 from workbench.pipeline.progress import Bar
 from workbench.quant.registry import METHODS
@@ -62,8 +65,8 @@ class Experiment:
 
     @property
     def task(self) -> dict[str, Any]:
-        """The task as workers take it."""
-        return task_spec(self.recipe.task, self.recipe_file.parent)
+        """The task as workers take it, with the deploy file that travels with the imported model."""
+        return task_spec(self.recipe.task, self.recipe_file.parent, deploy_file=self._deploy_file)
 
     @property
     def task_digest(self) -> str:
@@ -96,7 +99,12 @@ class Experiment:
 
     def save(self, stage: Stage, state: dict[str, Any]) -> None:
         """Keep what a stage leaves for the next ones."""
-        write_json(self._state_file(stage), {"recipe": self._hash(stage), "machine": this_machine().machine_id} | state)
+        made = {"recipe": self._hash(stage), "recipe_file": str(self.recipe_file), "machine": this_machine().machine_id}
+        write_json(self._state_file(stage), made | state)
+
+    def keep_imported(self, model: Model) -> None:
+        """Remember which Model the recipe's became: a task may read what travels with it."""
+        write_json(self._imported_file, {"digest": model.digest})
 
     def load(self, stage: Stage) -> dict[str, Any]:
         """What an earlier stage left; raises InputError when it has not run, or ran for another recipe."""
@@ -153,6 +161,17 @@ class Experiment:
             not (isinstance(value, dict) and value.get("digest"))
             or (self.run.models / value["digest"] / MANIFEST).is_file()
         )
+
+    @property
+    def _imported_file(self) -> Path:
+        return self.run.path / "stages" / "imported.json"
+
+    @property
+    def _deploy_file(self) -> Path | None:
+        if not self._imported_file.is_file():
+            return None
+        digest = json.loads(self._imported_file.read_text(encoding="utf-8"))["digest"]
+        return find_deploy_file(self.run.models / digest)
 
     @property
     def _given(self) -> str:
@@ -230,6 +249,10 @@ def _check_options(recipe: Recipe, file: Path) -> None:
 def _check_sources(recipe: Recipe) -> None:
     if recipe.model.path is not None:
         source_files(recipe.model)
+    elif recipe.model.architecture is not None:
+        find_architecture(recipe.model.architecture, recipe.model.input_shapes)
+    elif recipe.model.zoo is not None:
+        float_archive(recipe.model.zoo, recipe.model.archive)
     elif recipe.model.sample not in SAMPLES:
         raise InputError(f"model sample {recipe.model.sample!r}: not known; samples are: {', '.join(sorted(SAMPLES))}")
 

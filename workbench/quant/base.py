@@ -1,9 +1,19 @@
 """The contract of a quantization method: options that load no runtime, and a job that makes a Model from a Model."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
+
+from workbench.experiment import ModelSource
+
+if TYPE_CHECKING:
+    from workbench.models.zoo import Archive
+    from workbench.models.zoo_cache import ModelFiles
+
+Fetch = Callable[[str, "Archive"], "ModelFiles"]
+"""From a zoo model's name and an archive of it to its files."""
 
 
 class MethodOptions(BaseModel):
@@ -20,6 +30,13 @@ class MethodOptions(BaseModel):
 
     def smoke(self) -> Self:
         """The same options, so shortened that they only show that the method runs."""
+        return self
+
+    def located(self, model: ModelSource, folder: Path, *, fetch: Fetch) -> Self:
+        """The same options with what a recipe need not say: files that belong to its `model`, fetched where they are in the zoo.
+
+        Raises InputError when they cannot be had.
+        """
         return self
 
     def files(self, folder: Path) -> list[Path]:

@@ -60,7 +60,7 @@ def quantize_job(
     import_paddleslim_quant()
     start = time.perf_counter()
     origin = Origin(method, variant, settings.model_dump(mode="json"), parent=source.digest)
-    with Model.build(Path(models)) as draft, tempfile.TemporaryDirectory() as scratch:
+    with Model.build(Path(models), source=source) as draft, tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "float"
         copy_files(source, copy)
         _make_quantizable(copy / "model", settings, label=source.label)

@@ -38,7 +38,7 @@ def write_int8(
     twin: Model, program: QuantizedProgram, scales: Scales, models: Path, *, origin: Origin, facts: dict[str, Any]
 ) -> Model:
     """The INT8 form of a float Model, below `models`; `program` is the twin's. Raises UnsupportedError when nothing was quantized."""
-    with Model.build(models) as draft:
+    with Model.build(models, source=twin) as draft:
         weights = program.write(scales, draft.folder, in_float=scales.in_float(PADDLE_INFERENCE))
         if not weights:
             raise UnsupportedError(f"model {twin.label}: no operator of it could be quantized")

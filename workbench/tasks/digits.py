@@ -137,6 +137,13 @@ class DigitsClassification(Task):
 
         return cross_entropy(next(iter(outputs.values())), labels["label"], use_softmax=False)
 
+    def read(self, given: str) -> NDArray[np.uint8]:
+        """A user's picture of a digit, light on dark, resized: uint8 [224, 224, 3]."""
+        import cv2
+
+        picture: NDArray[np.uint8] = cv2.resize(super().read(given), (IMAGE_SIZE, IMAGE_SIZE))
+        return picture
+
     def preprocess(self, image: NDArray[np.uint8]) -> tuple[Inputs, None]:
         """Turn a picture, uint8 [224, 224, 3], into {"image": float32 [1, 3, 224, 224]} in -1..1."""
         return {"image": normalise(image)[np.newaxis]}, None

@@ -4,8 +4,9 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from workbench.errors import InputError
 from workbench.experiment import TaskSource, validate
 from workbench.files import content_hash, file_digest
-from workbench.tasks.base import Task, TaskOptions
+from workbench.tasks.base import Sample, Task, TaskOptions
 
 MAY_SHARE = ("calibration", "training")
 TASKS = {
@@ -25,13 +26,18 @@ TASKS = {
     "digits_text": "workbench.tasks.digits_text:DigitsText",
     "images": "workbench.tasks.image_folder:ImageFolder",
     "segmentation": "workbench.tasks.segmentation.masked_images:MaskedImages",
+    "synthetic": "workbench.tasks.synthetic:Synthetic",
     "text": "workbench.tasks.text.sentences:Sentences",
 }
 
 
-def task_spec(source: TaskSource, folder: Path) -> dict[str, Any]:
-    """What a worker needs to load the task: JSON only. `folder` is the recipe's."""
-    return {"source": source.model_dump(mode="json"), "folder": str(folder)}
+def task_spec(source: TaskSource, folder: Path, *, deploy_file: Path | None = None) -> dict[str, Any]:
+    """What a worker needs to load the task: JSON only. `folder` is the recipe's.
+
+    `deploy_file` is the one that travels with the model, for a task that takes one and whose options name none.
+    """
+    found = str(deploy_file) if deploy_file is not None else None
+    return {"source": source.model_dump(mode="json"), "folder": str(folder), "deploy_file": found}
 
 
 def task_digest(source: TaskSource) -> str:
@@ -53,6 +59,8 @@ def load_task(spec: dict[str, Any], left_to_task: Mapping[str, Any] | None = Non
     source = TaskSource.model_validate(spec["source"])
     kind = _from_file(source.file) if source.file is not None else _by_name(str(source.name))
     options = validate(kind.Options, source.options, where=f"task {source.label}, options")
+    if spec.get("deploy_file") and getattr(options, "deploy_file", "") is None:
+        options = options.model_copy(update={"deploy_file": Path(spec["deploy_file"])})
     task = kind(options, Path(spec["folder"]))
     if left_to_task:
         task.left_to_task = left_to_task
@@ -125,11 +133,25 @@ def check_task_job(channel: Any, *, task: dict[str, Any]) -> dict[str, Any]:
     files = [_digest(file) for file in loaded.files()]
     return {name: len(samples) for name, samples in sets.items()} | {
         "task_digest": content_hash(
-            [task_digest(TaskSource.model_validate(task["source"])), list(digests.values()), files]
+            [
+                task_digest(TaskSource.model_validate(task["source"])),
+                list(digests.values()),
+                [_plain_truths(samples) for samples in sets.values()],
+                files,
+            ]
         ),
         "metric": loaded.primary_metric,
         "higher_is_better": loaded.higher_is_better,
+        "nms": loaded.nms,
     }
+
+
+def _plain_truths(samples: Sequence[Sample]) -> str:
+    """The truths as text; empty for those that json cannot hold, whose files the task names."""
+    try:
+        return json.dumps([sample.truth for sample in samples])
+    except TypeError:
+        return ""
 
 
 def _digest(file: Path) -> str:

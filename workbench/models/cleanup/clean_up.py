@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from workbench.models.cleanup.fold_batch_norm import fold_batch_norm
 from workbench.models.cleanup.fold_bias import fold_bias
 from workbench.models.cleanup.fold_constants import fold_constants
@@ -22,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 TOLERANCE = 1e-5
 """Largest difference of an output from before, relative to its largest value."""
+
+ROUNDING_MARGIN, MOST = 4.0, 1e-3
+"""A deep network may differ by as many times what one rounding of its inputs changes, but never by more than `MOST`."""
 
 REWRITES: Mapping[str, Callable[[ProgramGraph], int]] = {
     "remove_identities": remove_identities,
@@ -85,14 +91,22 @@ def _attempt(prefix: Path, rewrites: Mapping[str, Callable[[ProgramGraph], int]]
             if (reference := run_on_random_inputs(prefix)) is None:
                 return CleanUp(refused="it runs on none of the random inputs that were tried, so nothing can be proved")
             difference = largest_difference(reference[1], run(cleaned, reference[0]))
+            allowed = TOLERANCE if difference <= TOLERANCE else _allowed(prefix, *reference)
         except Exception as error:
             logger.exception("clean-up failed")
             return CleanUp(refused=_one_line(error))
-        if not difference <= TOLERANCE:
+        if not difference <= allowed:
             return CleanUp(refused=f"outputs differed by {difference:.1e} of their largest value after {applied}")
         for ending in (".pdmodel", ".pdiparams"):
             shutil.move(cleaned.with_suffix(ending), prefix.with_suffix(ending))
     return CleanUp(applied, difference, permuted=tuple(sorted(graph.permuted)))
+
+
+def _allowed(prefix: Path, inputs: Mapping[str, NDArray[Any]], outputs: list[NDArray[Any]]) -> float:
+    """What a network that multiplies small differences may differ by: it does so with the rounding of its own inputs too."""
+    nudged = {n: np.nextafter(v, np.inf, dtype=v.dtype) if v.dtype.kind == "f" else v for n, v in inputs.items()}
+    rounding = largest_difference(outputs, run(prefix, nudged))
+    return max(TOLERANCE, min(ROUNDING_MARGIN * rounding, MOST))
 
 
 def _reason_to_leave(graph: ProgramGraph) -> str:

@@ -30,7 +30,7 @@ def write_float(
     source: Model, weights: Mapping[str, NDArray[Any]], models: Path, *, origin: Origin, facts: dict[str, Any]
 ) -> Model:
     """The source's network with the trained weights, as a Model below `models`; cleaned as the source is, batch norms included."""
-    with Model.build(models) as draft:
+    with Model.build(models, source=source) as draft:
         prefix = save_weights(source, weights, draft.folder)
         if before := source.manifest.facts.get("clean_up"):
             facts = facts | {"clean_up": _both(before, clean_up(prefix).facts())}

@@ -50,7 +50,8 @@ def decode_yolo(outputs: Outputs, *, min_score: float, multi_label: bool) -> Can
     found = next((o for o in outputs.values() if o.ndim == 3 and o.shape[0] == 1 and o.shape[2] > 5), None)
     if found is None:
         raise _wrong(outputs, "[1, n, 5 + classes]")
-    likely = np.flatnonzero((found[0][:, 4] > min_score) & np.isfinite(found[0][:, :4]).all(axis=1))
+    likely = np.flatnonzero(found[0][:, 4] > min_score)
+    likely = likely[np.isfinite(found[0][likely, :4]).all(axis=1)]
     values = found[0][likely]
     scores = values[:, 5:] * values[:, 4:5]
     if multi_label:
