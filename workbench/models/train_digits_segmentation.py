@@ -14,9 +14,8 @@ from workbench.tasks.digits import normalise
 from workbench.tasks.digits_scenes import weights_scenes
 from workbench.tasks.digits_segmentation import DigitsSegmentation, DigitsSegmentationOptions
 
-STEPS = 120
+CYCLES = ((120, 3e-3),)  # steps and peak learning rate
 BATCH = 16
-PEAK = 3e-3  # learning rate
 
 
 def batches(seed: int) -> Iterator[tuple[Any, Any]]:
@@ -48,7 +47,7 @@ def train(seed: int) -> Any:
     network = Segmenter()
     detector = load_weights(Detector(), data_folder() / DETECTOR_WEIGHTS)
     network.trunk.set_state_dict(detector.trunk.state_dict())
-    fit(network, batches(seed), segmentation_loss, steps=STEPS, peak=PEAK)
+    fit(network, batches(seed), segmentation_loss, cycles=CYCLES)
     return network
 
 
