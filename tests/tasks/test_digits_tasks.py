@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from workbench.errors import InputError
+from workbench.tasks import digits_scene_samples
 from workbench.tasks.digits_detection import DigitsDetection, DigitsDetectionOptions
-from workbench.tasks.digits_scenes import SCENE_SIZE
+from workbench.tasks.digits_scenes import SCENE_SIZE, part_scene
 from workbench.tasks.digits_segmentation import DigitsSegmentation, DigitsSegmentationOptions
 from workbench.tasks.digits_text import DigitsText, DigitsTextOptions
 from workbench.tasks.loader import check_task_job, load_task
@@ -90,3 +91,17 @@ def test_text_reads_the_users_vocabulary_when_one_is_given(tmp_path):
     task = DigitsText(DigitsTextOptions(vocabulary="mine.txt", **FEW), tmp_path)
     assert task.files() == [tmp_path / "mine.txt"]
     assert set(task.preprocess(("anna has two", "ben has one"))[0]["input_ids"].ravel()) == {0, 1, 2, 3, 4}
+
+
+def test_scenes_are_drawn_only_as_far_as_they_are_used(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        digits_scene_samples, "part_scene", lambda part, number: drawn.append(number) or part_scene(part, number)
+    )
+    samples = DigitsDetection(DigitsDetectionOptions(**FEW), tmp_path).evaluation()
+    assert (len(samples), drawn) == (5, [])
+    assert [sample.key for sample in samples[1:3]] == ["evaluation_0001", "evaluation_0002"]
+    assert drawn == [1, 2]
+    assert samples[-1].key == "evaluation_0004"
+    with pytest.raises(IndexError):
+        samples[5]

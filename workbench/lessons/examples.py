@@ -32,7 +32,7 @@ def most_changed(lesson: Lesson, backend: str, amount: int) -> list[Example]:
         )
     pair = {precision: found[precision] for precision in (Precision.FP32, Precision.INT8)}
     task = lesson.task
-    samples = list(task.evaluation())[: len(pair[Precision.FP32])]
+    samples = list(task.evaluation()[: len(pair[Precision.FP32])])
     figures = [
         {precision: task.metric([of[index]], [sample.truth]) for precision, of in pair.items()}
         for index, sample in enumerate(samples)

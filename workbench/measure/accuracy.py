@@ -101,7 +101,7 @@ def evaluate_job(
     """
     opened = Model.open(Path(model))
     loaded = load_task(task, opened.manifest.left_to_task)
-    samples = list(getattr(loaded, part)())[:limit]
+    samples = list(getattr(loaded, part)()[:limit])
     noise = OutputNoise(Path(outputs), keep=not compare, names=sqnr_outputs)
     found, times = [], []
     with BACKENDS[backend].open(opened, Settings(**settings)) as session:
@@ -133,7 +133,7 @@ def drop_job(channel: Channel, *, task: dict[str, Any], baseline: str, other: st
     """Worker job: the drop of the primary metric with its paired bootstrap interval, from two prediction files."""
     loaded = load_task(task)
     first, second = (json.loads(Path(path).read_text(encoding="utf-8")) for path in (baseline, other))
-    truths = [sample.truth for sample in list(loaded.evaluation())[: len(first)]]
+    truths = [sample.truth for sample in loaded.evaluation()[: len(first)]]
     sign = 1.0 if loaded.higher_is_better else -1.0
 
     def drop(chosen: Sequence[int]) -> float:
@@ -184,7 +184,7 @@ class OutputNoise:
 
 
 def _inputs(task: Task) -> Iterator[Arrays]:
-    for sample in list(task.evaluation())[:PARITY_SAMPLES]:
+    for sample in task.evaluation()[:PARITY_SAMPLES]:
         yield task.preprocess(sample.decode())[0]
 
 

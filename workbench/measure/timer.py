@@ -95,7 +95,7 @@ def latency_job(
     wanted = Settings(**settings)
     source = Model.open(Path(model))
     loaded = load_task(task, source.manifest.left_to_task)
-    images = [sample.decode() for sample in list(loaded.evaluation())[: max(SAMPLES_IN_TURN, wanted.batch)]]
+    images = [sample.decode() for sample in loaded.evaluation()[: max(SAMPLES_IN_TURN, wanted.batch)]]
     start = time.perf_counter()
     with BACKENDS[backend].open(source, wanted) as session:
         opened = time.perf_counter() - start

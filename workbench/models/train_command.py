@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +41,13 @@ def train_command(about: str | None, file: str, train: Callable[[int], Any], tas
     load_weights(network, out)
     for name, samples in (
         ("validation", task.part(Part.VALIDATION, VALIDATION_SAMPLES)),
-        ("held-out", list(task.evaluation())),
+        ("held-out", task.evaluation()),
     ):
         reached = judge(network, task, samples)
         logger.info("%s: %s", name, ", ".join(f"{key} {value:.2f}" for key, value in reached.items()))
 
 
-def judge(network: Any, task: PartSamples, samples: list[Sample]) -> dict[str, float]:
+def judge(network: Any, task: PartSamples, samples: Sequence[Sample]) -> dict[str, float]:
     """The task's metrics of a network over some samples, one at a time."""
     import paddle
 

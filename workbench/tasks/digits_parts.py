@@ -1,8 +1,9 @@
 """What the shipped tasks with generated samples share: the parts that the samples are for."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
+from typing import overload
 
 from pydantic import Field
 
@@ -22,20 +23,40 @@ class Part(IntEnum):
     """From which they learned."""
 
 
+class Generated(Sequence[Sample]):
+    """Samples that are made when they are used, so that whoever wants eight of them waits for no more."""
+
+    def __init__(self, make: Callable[[int], Sample], numbers: range) -> None:
+        """`make` gives the sample of a number."""
+        self._make, self._numbers = make, numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Generated": ...
+    def __getitem__(self, index: int | slice) -> "Sample | Generated":
+        if isinstance(index, slice):
+            return Generated(self._make, self._numbers[index])
+        return self._make(self._numbers[index])
+
+
 class SampleCounts(TaskOptions):
     """How many samples to use."""
 
     calibration_samples: int = Field(64, ge=1)
     evaluation_samples: int = Field(160, ge=1)
-    search_samples: int = Field(100, ge=1)
-    training_samples: int = Field(400, ge=1)
+    search_samples: int = Field(60, ge=1)
+    training_samples: int = Field(200, ge=1)
 
 
 class PartSamples(Task):
     """A task whose samples are generated, the same each time. Mix it in before the base of the task's family."""
 
     @abstractmethod
-    def part(self, part: Part, amount: int) -> list[Sample]:
+    def part(self, part: Part, amount: int) -> Sequence[Sample]:
         """The first samples of a part; those for evaluation are made of what no other part is made of."""
 
     def calibration(self) -> Sequence[Sample]:

@@ -1,10 +1,11 @@
 """The scenes of handwritten digits as the samples of a task."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 from workbench.tasks.base import Sample
-from workbench.tasks.digits_parts import Part, PartSamples
+from workbench.tasks.digits_parts import Generated, Part, PartSamples
 from workbench.tasks.digits_scenes import Scene, part_scene
 from workbench.tasks.preparation import Preparation
 
@@ -18,9 +19,12 @@ class SceneSamples(PartSamples):
     def truth(self, scene: Scene) -> Any:
         """What is to be found in a scene."""
 
-    def part(self, part: Part, amount: int) -> list[Sample]:
+    def part(self, part: Part, amount: int) -> Sequence[Sample]:
         """The first scenes of a part."""
-        return [self._sample(f"{part.name.lower()}_{index:04d}", part_scene(part, index)) for index in range(amount)]
 
-    def _sample(self, key: str, scene: Scene) -> Sample:
-        return Sample.from_array(key, scene.image, truth=self.truth(scene), decode=lambda image: image)
+        def make(number: int) -> Sample:
+            scene = part_scene(part, number)
+            key = f"{part.name.lower()}_{number:04d}"
+            return Sample.from_array(key, scene.image, truth=self.truth(scene), decode=lambda image: image)
+
+        return Generated(make, range(amount))
