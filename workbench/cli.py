@@ -14,6 +14,7 @@ from rich.table import Table
 from workbench.compress.command import compress
 from workbench.errors import InputError, WorkbenchError
 from workbench.exit_codes import ExitCode
+from workbench.export.command import export, predict
 from workbench.inspection.command import inspect
 from workbench.models.command import models
 from workbench.models.scales import Scheme
@@ -127,6 +128,8 @@ def sensitivity(
 
 
 app.command()(compress)
+app.command()(predict)
+app.command()(export)
 app.command()(inspect)
 app.add_typer(models, name="models")
 
@@ -164,23 +167,48 @@ def latency(
 @app.command()
 def report(
     targets: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             help="a recipe, or the run folders of several machines to show together", metavar="RECIPE|RUN..."
         ),
-    ],
+    ] = None,
     out: OutOption = "",
     smoke: SmokeOption = False,
+    published: Annotated[
+        bool,
+        typer.Option(
+            "--published", help="the published tables with the rows of these runs (default: of all) below theirs"
+        ),
+    ] = False,
 ) -> None:
     """Write tables, plots and the page of a recipe's run, or of several finished runs together."""
     from workbench.pipeline.merge import is_run, merge_runs
 
-    if len(targets) > 1 or is_run(Path(targets[0])):
+    if published:
+        _print_published(targets or [])
+    elif not targets:
+        raise InputError("report: give a recipe, or the folders of finished runs such as runs/demo")
+    elif len(targets) > 1 or is_run(Path(targets[0])):
         console.print(
             f"report: {merge_runs([Path(target) for target in targets], out=Path(out) if out else None)}", markup=False
         )
-        return
-    _stage("report", targets[0], {"out": out, "smoke": smoke})
+    else:
+        _stage("report", targets[0], {"out": out, "smoke": smoke})
+
+
+def _print_published(targets: list[str]) -> None:
+    from workbench.pipeline.merge import finished_runs
+    from workbench.records import read_records
+    from workbench.report.published import published_sections
+    from workbench.report.tables import cells
+
+    records = [record for run in finished_runs(targets) for record in read_records(run)]
+    for section in published_sections(records):
+        rows = [[cell.text for cell in line] for line in cells(section.frame)]
+        console.print(_table(section.title, list(section.frame.columns), rows))
+        for note in section.notes:
+            console.print(note, markup=False)
+        console.print()
 
 
 @app.command()

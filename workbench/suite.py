@@ -20,6 +20,7 @@ class Suite(Strict):
     kind: Literal["suite"] = Field(description="tells a suite from a recipe")
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the run folder")
     note: str = Field("", description="what a reader of the table has to know of how it was measured")
+    published: bool = Field(False, description="set the published tables of the field beside the results")
     shared: dict[str, Any] = Field(default_factory=dict, description="keys of a recipe that hold for all members")
     members: list[dict[str, Any]] = Field(
         min_length=1,

@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from workbench import pipeline
-from workbench.errors import InputError, UnavailableError, WorkbenchError
+from workbench.errors import BusyError, InputError, UnavailableError, WorkbenchError
 from workbench.experiment_run import RunResult, Say
 from workbench.files import write_json, write_text
 from workbench.machine import this_machine
 from workbench.pipeline.merge import merge_runs
 from workbench.pipeline.report import problems as problems_of
 from workbench.pipeline.rows import unmeasured
+from workbench.pipeline.sources import at_hand
 from workbench.pipeline.stages import Stage, open_experiment, runs_folder
 from workbench.records import Status, write_metrics, write_records
 from workbench.report.labels import count
@@ -43,7 +44,13 @@ def run_suite(file: Path, out: str = "", *, smoke: bool = False, fresh: bool = F
             )
         seconds = time.monotonic() - start
         notes = [_note(len(members), seconds, goes_on=goes_on and not fresh), *([suite.note] if suite.note else [])]
-        merge_runs([folder / member.recipe.name for member in members], out=folder, title=suite.name, notes=notes)
+        merge_runs(
+            [folder / member.recipe.name for member in members],
+            out=folder,
+            title=suite.name,
+            notes=notes,
+            published=suite.published,
+        )
     for note in notes:
         say(note)
     say(f"{'failed' if found else 'passed'}; results: {folder / 'report.html'}")
@@ -63,14 +70,21 @@ def _run_member(member: Member, folder: Path, *, smoke: bool, fresh: bool) -> li
     try:
         write_text(folder / "given.yaml", recipe_text(member.recipe))
         experiment = open_experiment(folder / "given.yaml", folder, smoke=smoke, fresh=fresh)
+        at_hand(experiment.recipe.model)
+    except InputError as error:
+        _write_rows(member, folder, Status.UNAVAILABLE, str(error))
+        return []
+    try:
         found = []
         for stage in Stage:
             getattr(pipeline, stage)(experiment)
             found += problems_of(experiment, stage)
         return found
-    except (InputError, UnavailableError) as error:
+    except UnavailableError as error:
         _write_rows(member, folder, Status.UNAVAILABLE, str(error))
         return []
+    except BusyError:
+        raise
     except WorkbenchError as error:
         _write_rows(member, folder, Status.FAILED, str(error))
         return [str(error)]

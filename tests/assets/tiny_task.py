@@ -100,6 +100,10 @@ class Textures(Task):
 
         return cross_entropy(next(iter(outputs.values())), labels["label"], use_softmax=False)
 
+    def read(self, given: str) -> Decoded:
+        """The evaluation picture of a number."""
+        return _sample(EVALUATION, int(given)).decode()
+
     def preprocess(self, image: Decoded) -> tuple[Inputs, None]:
         inputs = {"image": normalise(image.picture)[np.newaxis]}
         self._calls += 1

@@ -11,6 +11,8 @@ import pytest
 
 from workbench.errors import InputError
 from workbench.models import sample
+from workbench.tasks.digits_sentences import vocabulary
+from workbench.tasks.digits_text import VOCABULARY
 
 REPOSITORY = Path(sample.__file__).resolve().parents[2]
 
@@ -96,6 +98,22 @@ def test_every_sample_has_verified_weights_when_run_from_a_checkout():
     for name, entry in sample.SAMPLES.items():
         assert entry.name == name
         sample.verify_checksum(sample.data_folder() / entry.weights_file)
+
+
+@pytest.mark.parametrize("name", ["digits_detection", "digits_segmentation", "digits_text"])
+def test_small_samples_are_shipped_in_float16_when_read_without_pickle(name):
+    path = sample.data_folder() / f"{name}.npz"
+    assert path.stat().st_size < 3e6
+    with np.load(path, allow_pickle=False) as arrays:
+        values = [arrays[stored] for stored in arrays.files]
+    assert {value.dtype for value in values} == {np.dtype(np.float16)}
+    assert all(np.isfinite(value).all() for value in values)
+
+
+def test_vocabulary_is_the_one_that_the_sentences_need_when_shipped():
+    path = sample.data_folder() / VOCABULARY
+    assert path.read_text().splitlines() == vocabulary()
+    sample.verify_checksum(path)
 
 
 def test_verify_checksum_refuses_when_the_content_differs(tmp_path):

@@ -84,12 +84,12 @@ def test_load_task_keeps_to_the_file_when_helpers_stand_beside_the_class(task_fi
 @pytest.mark.parametrize("name", sorted(TASKS))
 def test_load_task_finds_each_task_of_the_package_when_named(name):
     required = {
-        "detection": {"decoder": "yolov5", "evaluation": {"format": "yolo", "images": "images"}},
         "classification": {"images": "photos"},
         "images": {"calibration_folder": "images", "preprocess": "yolo"},
         "segmentation": {"images": "photos", "masks": "masks"},
         "synthetic": {"architecture": "resnet50"},
         "text": {"vocabulary": "vocab.txt", "data": "dev.tsv"},
+        "detection": {"decoder": "yolov5", "evaluation": {"format": "yolo", "images": "images"}},
     }
     task = load_task(task_spec(TaskSource(name=name, options=required.get(name, {})), Path()))
     assert TASKS[name].endswith(f":{type(task).__name__}")

@@ -1,6 +1,7 @@
 """The sample models that ship with the checkout: their weights, and how to build a Paddle model from them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,10 @@ from workbench.errors import InputError
 from workbench.files import file_digest
 
 CHECKSUMS = "checksums.sha256"
+DETECTOR_WEIGHTS = "digits_detection.npz"
+SEGMENTER_WEIGHTS = "digits_segmentation.npz"
+TEXT_WEIGHTS = "digits_text.npz"
+SCENE: tuple[list[int | None], str] = ([None, 3, 128, 128], "float32")
 
 
 def data_folder() -> Path:
@@ -45,9 +50,13 @@ def digits_network(weights: Path | None = None, *, scale: float = 1.0) -> Any:
     from paddle.vision.models import MobileNetV1
 
     network = MobileNetV1(scale=scale, num_classes=10)
-    if weights is not None:
-        with np.load(weights, allow_pickle=False) as arrays:
-            network.set_state_dict({name: arrays[name].astype(np.float32) for name in arrays.files})
+    return network if weights is None else load_weights(network, weights)
+
+
+def load_weights(network: Any, path: Path) -> Any:
+    """The network with the float16 arrays of an npz as its parameters and statistics, widened to float32."""
+    with np.load(path, allow_pickle=False) as arrays:
+        network.set_state_dict({name: arrays[name].astype(np.float32) for name in arrays.files})
     return network
 
 
@@ -57,17 +66,56 @@ def build_digits_mobilenet(weights: Path, out_dir: Path, *, scale: float = 1.0) 
     Input "image": float32 [n, 3, 224, 224]. Output: float32 [n, 10], probabilities (the softmax is in the model, as is
     usual for published classification models).
     """
+    with _dynamic() as paddle:
+        network = paddle.nn.Sequential(digits_network(weights, scale=scale), paddle.nn.Softmax())
+        _save(network, {"image": ([None, 3, 224, 224], "float32")}, out_dir)
+
+
+def build_digits_detection(weights: Path, out_dir: Path) -> None:
+    """Write the detector of digits. Input "image": float32 [n, 3, 128, 128]; outputs: see `Detector`."""
+    with _dynamic():
+        from workbench.models.scene_networks import Detector
+
+        _save(load_weights(Detector(), weights), {"image": SCENE}, out_dir)
+
+
+def build_digits_segmentation(weights: Path, out_dir: Path) -> None:
+    """Write the segmenter of digits. Input "image": float32 [n, 3, 128, 128]; output: see `Segmenter`."""
+    with _dynamic():
+        from workbench.models.scene_networks import Segmenter
+
+        _save(load_weights(Segmenter(), weights), {"image": SCENE}, out_dir)
+
+
+def build_digits_text(weights: Path, out_dir: Path) -> None:
+    """Write the reader of number sentences. Inputs "input_ids", "token_type_ids": int64 [n, 24]; output: see `Encoder`."""
+    with _dynamic():
+        from workbench.models.text_network import Encoder
+        from workbench.tasks.digits_sentences import LENGTH
+
+        tokens = ([None, LENGTH], "int64")
+        _save(load_weights(Encoder(), weights), {"input_ids": tokens, "token_type_ids": tokens}, out_dir)
+
+
+@contextmanager
+def _dynamic() -> Iterator[Any]:
+    """Paddle, as long as networks are layers and not yet programs."""
     paddle = import_paddle()
     was_dynamic = paddle.in_dynamic_mode()
     paddle.disable_static()
     try:
-        network = paddle.nn.Sequential(digits_network(weights, scale=scale), paddle.nn.Softmax())
-        network.eval()
-        spec = paddle.static.InputSpec([None, 3, 224, 224], "float32", "image")
-        paddle.jit.save(network, str(out_dir / "model"), input_spec=[spec])
+        yield paddle
     finally:
         if not was_dynamic:
             paddle.enable_static()
+
+
+def _save(network: Any, inputs: dict[str, tuple[list[int | None], Any]], out_dir: Path) -> None:
+    from paddle import jit, static
+
+    network.eval()
+    specs = [static.InputSpec(shape, dtype, name) for name, (shape, dtype) in inputs.items()]
+    jit.save(network, str(out_dir / "model"), input_spec=specs)
 
 
 @dataclass(frozen=True)
@@ -90,6 +138,9 @@ SAMPLES = {
             "digits_classification",
             partial(build_digits_mobilenet, scale=0.25),
         ),
+        SampleModel("digits_detection", DETECTOR_WEIGHTS, "digits_detection", build_digits_detection),
+        SampleModel("digits_segmentation", SEGMENTER_WEIGHTS, "digits_segmentation", build_digits_segmentation),
+        SampleModel("digits_text", TEXT_WEIGHTS, "digits_text", build_digits_text),
     )
 }
 

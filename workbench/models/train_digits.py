@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from workbench.models.sample import data_folder, digits_network
-from workbench.tasks.digits import IMAGE_SIZE, Digits, enlarge, load_digits, normalise
+from workbench.tasks.digits import IMAGE_SIZE, VALIDATION_SCANS, Digits, enlarge, load_digits, normalise
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,6 @@ PHASES = {  # by width: (pixels, epochs, peak learning rate)
 BATCH = 16
 WEIGHT_DECAY = 0.05
 FILES = {1.0: "digits_mobilenet_v1.npz", 0.25: "digits_mobilenet_v1_x0_25.npz"}
-VALIDATION_SCANS = 360  # the last of the train part: what settings are chosen by
 
 
 def augment(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -4,8 +4,10 @@ from workbench.pipeline.accuracy import accuracy
 from workbench.pipeline.choice import conclude_choice, finished_run
 from workbench.pipeline.deploy import deploy
 from workbench.pipeline.doctor import doctor
+from workbench.pipeline.export import export
 from workbench.pipeline.latency import latency
 from workbench.pipeline.lesson import Lesson, conclude_lesson, lesson_folder, run_lesson
+from workbench.pipeline.predict import predict
 from workbench.pipeline.quantize import quantize
 from workbench.pipeline.report import report
 from workbench.pipeline.sensitivity import conclude_sensitivity, sensitivity
@@ -24,10 +26,12 @@ __all__ = [
     "conclude_sensitivity",
     "deploy",
     "doctor",
+    "export",
     "finished_run",
     "latency",
     "lesson_folder",
     "open_experiment",
+    "predict",
     "quantize",
     "report",
     "run_lesson",

@@ -1,7 +1,9 @@
 """What the teaching notebooks need: a small recipe, written in the notebook itself, carried out, and the verdict on what it shows."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,9 @@ from workbench.pipeline.report import problems, report
 from workbench.pipeline.stages import Experiment, Stage, open_experiment, runs_folder
 from workbench.pipeline.verdict import write_verdict
 from workbench.quant.calibration import Calibration
-from workbench.records import Metric, Record, Status, read_metrics, read_records
+from workbench.records import Metric, Precision, Record, Status, read_metrics, read_records
+from workbench.tasks.base import Task
+from workbench.tasks.loader import load_task
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,27 @@ class Lesson:
     records: list[Record]
     metrics: list[Metric]
     models: dict[str, Model]
+    smoke: bool = False
 
     @property
     def folder(self) -> Path:
         """The run folder."""
         return self.experiment.run.path
+
+    @cached_property
+    def task(self) -> Task:
+        """The task itself, in this process: for its samples and its metric."""
+        return load_task(self.experiment.task)
+
+    def predictions(self, backend: str) -> dict[Precision, list[Any]]:
+        """What FP32 and the first model of each other precision predict on a backend, of every evaluation sample in turn."""
+        evaluated = self.experiment.load(Stage.ACCURACY)["cells"]
+        found: dict[Precision, list[Any]] = {}
+        for cell in self.experiment.cells():
+            record = evaluated.get(cell.key, {})
+            if cell.backend == backend and record.get("status") == Status.OK and cell.precision not in found:
+                found[cell.precision] = json.loads(Path(record["predictions"]).read_text(encoding="utf-8"))
+        return found
 
     def calibration(self, model: str) -> Calibration:
         """What calibration kept of every activation for a model that method `static` made."""
@@ -65,32 +85,41 @@ def lesson_folder(name: str, output_dir: str = "") -> Path:
     return (Path(output_dir) if output_dir else runs_folder() / name).resolve()
 
 
-def run_lesson(recipe: dict[str, Any], output_dir: str = "") -> Lesson:
-    """Carry out a recipe given as a dict, in `output_dir` or `runs/<its name>`; what is finished there is not done again.
+def run_lesson(recipe: dict[str, Any] | str, output_dir: str = "", *, smoke: bool = False) -> Lesson:
+    """Carry out a recipe given as a dict, or by name or path, in `output_dir` or `runs/<its name>`; what is finished is not done again.
 
-    Raises InputError for a bad recipe. A row that ends badly fails the verdict, not the run.
+    `smoke` takes so little data that it only shows that everything runs. Raises InputError for a bad recipe. A row that ends
+    badly fails the verdict, not the run.
     """
-    folder = lesson_folder(str(recipe.get("name", "lesson")), output_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "lesson.yaml"
-    write_text(file, yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True))
-    experiment = open_experiment(file, folder)
+    if isinstance(recipe, str):
+        experiment = open_experiment(recipe, output_dir, smoke=smoke)
+    else:
+        experiment = _open_written(recipe, output_dir)
     made = quantize(experiment)["models"]
     for stage in (deploy, accuracy, latency, report):
         stage(experiment)
     models = {
         key: Model.open(experiment.run.models / found["digest"]) for key, found in made.items() if found["digest"]
     }
-    return Lesson(experiment, read_records(experiment.run.path), read_metrics(experiment.run.path), models)
+    path = experiment.run.path
+    return Lesson(experiment, read_records(path), read_metrics(path), models, smoke)
+
+
+def _open_written(recipe: dict[str, Any], output_dir: str) -> Experiment:
+    folder = lesson_folder(str(recipe.get("name", "lesson")), output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "lesson.yaml"
+    write_text(file, yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True))
+    return open_experiment(file, folder)
 
 
 def conclude_lesson(lesson: Lesson, claims: Mapping[str, bool]) -> dict[str, Any]:
     """Write the verdict to `<run folder>/notebooks/lesson.result.json`; raises VerdictFailed after writing a bad one.
 
     `claims`: what the notebook says, one sentence each, and whether what it measured bears it out. It is bad when one is not
-    borne out, or when a stage has problems.
+    borne out, or when a stage has problems. After a smoke run only the problems count: so little data bears nothing out.
     """
-    reasons = [f"not borne out: {claim}" for claim, holds in claims.items() if not holds]
+    reasons = [f"not borne out: {claim}" for claim, holds in claims.items() if not (holds or lesson.smoke)]
     reasons += [f"{stage}: {problem}" for stage in Stage for problem in problems(lesson.experiment, stage)]
     path = lesson.experiment.run.path / "notebooks" / "lesson.result.json"
     return write_verdict(

@@ -99,7 +99,8 @@ class Experiment:
 
     def save(self, stage: Stage, state: dict[str, Any]) -> None:
         """Keep what a stage leaves for the next ones."""
-        write_json(self._state_file(stage), {"recipe": self._hash(stage), "machine": this_machine().machine_id} | state)
+        made = {"recipe": self._hash(stage), "recipe_file": str(self.recipe_file), "machine": this_machine().machine_id}
+        write_json(self._state_file(stage), made | state)
 
     def keep_imported(self, model: Model) -> None:
         """Remember which Model the recipe's became: a task may read what travels with it."""

@@ -26,6 +26,7 @@ from workbench.report.prose import (
     result_sentences,
     summary,
 )
+from workbench.report.published import Section
 from workbench.report.search import search_section
 from workbench.report.tables import (
     cells,
@@ -51,10 +52,12 @@ def write_report(
     verdicts: Sequence[Verdict],
     searches: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
+    published: Sequence[Section] = (),
 ) -> list[Figure]:
     """Write `report.html`, `report.md` and `plots/*.png` into a run folder; the same input gives the same files.
 
     Returns the plots. `searches`: what the accuracy-aware search found, by model. `notes`: sentences about how it was measured.
+    `published`: the published tables with these rows below theirs.
 
     `machine` is the fingerprint as the run stored it, or {"machines": [...]} for the runs of several. A `date` in a
     fingerprint is shown, since the report reads no clock.
@@ -73,6 +76,7 @@ def write_report(
         "summary": summary(records, verdicts),
         "sentences": result_sentences(records, metrics, machines),
         "scopes": [(SCOPE_TITLES[scope], table) for scope in Scope if not (table := field_table(records, scope)).empty],
+        "published": published,
         "methods": methods_tables(records),
         "trade_off": trade_off,
         "figures": figures,

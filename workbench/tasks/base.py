@@ -1,6 +1,7 @@
 """The task contract: the data of one problem, its pre- and post-processing, and its metric."""
 
 import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -124,6 +125,22 @@ class Task(ABC):
     def to_json(self, prediction: Any) -> Any:
         """A prediction as json can hold it and `metric` takes it; not timed. For predictions that are large arrays."""
         return prediction
+
+    def read(self, given: str) -> Any:
+        """What a user gives to predict on, decoded as a sample is: here the path of an image, as RGB, uint8 [h, w, 3].
+
+        Raises InputError for what cannot be read.
+        """
+        from workbench.tasks.image_folder import read_image
+
+        path = Path(given)
+        if not path.is_file():
+            raise InputError(f"image {given}: no such file")
+        return read_image(path)
+
+    def tell(self, prediction: Any) -> str:
+        """A prediction in a line, for people."""
+        return json.dumps(self.to_json(prediction))
 
     @abstractmethod
     def preprocess(self, image: Any) -> tuple[Inputs, Any]:

@@ -15,6 +15,7 @@ IMAGE_SIZE = 224  # pixels, height and width of a decoded picture
 TRAIN_SCANS = 1437
 HELD_OUT_SCANS = 360
 SPLIT_SEED = 0
+VALIDATION_SCANS = 360  # the last of the train part: what settings of the shipped networks were chosen by
 
 
 class Digits(NamedTuple):
@@ -135,6 +136,13 @@ class DigitsClassification(Task):
         from paddle.nn.functional import cross_entropy
 
         return cross_entropy(next(iter(outputs.values())), labels["label"], use_softmax=False)
+
+    def read(self, given: str) -> NDArray[np.uint8]:
+        """A user's picture of a digit, light on dark, resized: uint8 [224, 224, 3]."""
+        import cv2
+
+        picture: NDArray[np.uint8] = cv2.resize(super().read(given), (IMAGE_SIZE, IMAGE_SIZE))
+        return picture
 
     def preprocess(self, image: NDArray[np.uint8]) -> tuple[Inputs, None]:
         """Turn a picture, uint8 [224, 224, 3], into {"image": float32 [1, 3, 224, 224]} in -1..1."""

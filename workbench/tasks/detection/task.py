@@ -119,6 +119,16 @@ class DetectionTask(ImageTask):
         masks = find_masks(outputs, row_count(outputs))[found.rows]
         return {"boxes": rows, "masks": image_masks(masks, boxes, size=meta.original)}
 
+    def tell(self, prediction: Any) -> str:
+        """The boxes that a program would show, best first: class, score, corners."""
+        rows = prediction["boxes"] if isinstance(prediction, dict) else prediction
+        shown = [row for row in rows if row[1] >= DEFAULTS[Thresholds.DEPLOY][0]]
+        told = (
+            f"{self.name_of(int(label))} {score:.2f} at ({', '.join(f'{corner:.0f}' for corner in corners)})"
+            for label, score, *corners in shown
+        )
+        return "; ".join(told) or "nothing found"
+
     def metric(self, predictions: Sequence[Any], truths: Sequence[Any]) -> dict[str, float]:
         """Mean average precision of the boxes, and of the masks where there are some, in percent."""
         if self.options.average_precision is AveragePrecision.VOC:

@@ -1,0 +1,56 @@
+"""Trains the shipped segmenter of handwritten digits: `python -m workbench.models.train_digits_segmentation --out FILE`."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workbench.compatibility import import_paddle
+from workbench.models.sample import SEGMENTER_WEIGHTS
+from workbench.models.train_command import train_command
+from workbench.tasks.digits import normalise
+from workbench.tasks.digits_scenes import weights_scenes
+from workbench.tasks.digits_segmentation import DigitsSegmentation, DigitsSegmentationOptions
+
+STEPS = 500
+BATCH = 16
+PEAK = 4e-3  # learning rate
+GROUND_WEIGHT = 0.3  # there is far more ground than ink
+
+
+def batches(seed: int) -> Iterator[tuple[Any, Any]]:
+    """Endless batches of tensors: images and class maps."""
+
+    paddle = import_paddle()
+    source = weights_scenes(seed)
+    while True:
+        scenes = list(islice(source, BATCH))
+        images = np.stack([normalise(scene.image) for scene in scenes])
+        maps = np.stack([scene.class_map for scene in scenes]).astype(np.int64)
+        yield paddle.to_tensor(images), paddle.to_tensor(maps)
+
+
+def segmentation_loss(network: Any, batch: tuple[Any, Any]) -> Any:
+    """Cross entropy of all pixels."""
+    import paddle
+    from paddle.nn import functional
+
+    images, maps = batch
+    weight = paddle.to_tensor([GROUND_WEIGHT] + [1.0] * 10)
+    return functional.cross_entropy(network(images), maps, weight=weight, axis=1)
+
+
+def train(seed: int) -> Any:
+    """A trained segmenter."""
+    from workbench.models.scene_networks import Segmenter
+    from workbench.models.training import fit
+
+    network = Segmenter()
+    fit(network, batches(seed), segmentation_loss, steps=STEPS, peak=PEAK)
+    return network
+
+
+if __name__ == "__main__":
+    train_command(__doc__, SEGMENTER_WEIGHTS, train, DigitsSegmentation(DigitsSegmentationOptions(), Path()))
