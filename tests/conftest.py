@@ -130,9 +130,9 @@ def run_native(tmp_path_factory: pytest.TempPathFactory) -> RunNative:
 
 @pytest.fixture(scope="session")
 def imported(tmp_path_factory: pytest.TempPathFactory, tiny_models: Path, run_native: RunNative) -> dict[str, Model]:
-    """FP32 Models by name: tiny, fixed (batch 1), wide, residual (sums), plain (nothing to quantize), strange (no ONNX), onnx (tiny's)."""
+    """FP32 Models by name: tiny, fixed (batch 1), wide, residual (sums), plain (nothing to quantize), regions (R-CNN), strange (no ONNX), onnx (tiny's)."""
     models = tmp_path_factory.mktemp("imported")
-    paths = {name: tiny_models / name for name in ("tiny", "fixed", "wide", "residual", "plain", "strange")}
+    paths = {name: tiny_models / name for name in ("tiny", "fixed", "wide", "residual", "plain", "regions", "strange")}
     paths["onnx"] = tiny_models / "onnx" / "tiny.onnx"
     outcome = run_native("import_many", sources={name: {"path": path} for name, path in paths.items()}, models=models)
     assert outcome.status == "ok", outcome.reason

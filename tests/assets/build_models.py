@@ -37,6 +37,19 @@ class Strange(nn.Layer):
         return paddle.lgamma(self.conv(image)).flatten(1)
 
 
+class Regions(nn.Layer):
+    """As the R-CNN family does: features of boxes, whatever these are, go through the rest of the network."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2D(3, 16, 3, padding=1), nn.ReLU())
+        self.head = nn.Sequential(nn.Conv2D(16, 16, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16 * 4, CLASSES))
+
+    def forward(self, image: paddle.Tensor) -> paddle.Tensor:
+        boxes = paddle.to_tensor(np.array([[0, 0, 7, 7]], np.float32))
+        return self.head(paddle.vision.ops.roi_align(self.body(image), boxes, paddle.to_tensor([1]), 4))
+
+
 class TwoHeads(nn.Layer):
     """A network of "image" with two outputs."""
 
@@ -148,6 +161,7 @@ def main(folder: Path) -> None:
     save(tiny, folder / "photo" / "inference", size=224)
     save(nn.Sequential(network(16), nn.ReLU(), nn.Linear(CLASSES, CLASSES)), folder / "deep" / "deep")
     write(TwoHeads(), folder / "two_heads" / "two_heads", "image", [None, 3, SIZE, SIZE])
+    save(Regions(), folder / "regions" / "regions", batch=1)
     save(Strange(), folder / "strange" / "strange")
     write(Detector(), folder / "detector" / "detector", "images", [1, 3, 640, 640])
     write(Segmenter(), folder / "segmenter" / "model", "x", [None, 3, None, None])

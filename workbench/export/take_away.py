@@ -44,7 +44,8 @@ def export_job(
     target = Path(out)
     if target.exists():
         raise InputError(f"--out {target}: it is there already; choose another folder")
-    source, loaded, wanted = Model.open(Path(model), verify=True), load_task(task), Settings(**settings)
+    source, wanted = Model.open(Path(model), verify=True), Settings(**settings)
+    loaded = load_task(task, source.manifest.left_to_task)
     code = code_of(type(loaded))
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
@@ -106,7 +107,9 @@ def _task(task: Task, code: Code, folder: Path) -> dict[str, Any]:
         key: read.get((task.folder / value).resolve(), value) if isinstance(value, str) else value
         for key, value in task.options.model_dump(mode="json").items()
     }
-    return {"module": code.module, "class": type(task).__name__, "options": options}
+    return {
+        "module": code.module, "class": type(task).__name__, "options": options, "left_to_task": dict(task.left_to_task)
+    }  # fmt: skip
 
 
 def _write_check(folder: Path, source: Model, task: Task, *, backend: str, settings: Settings) -> None:

@@ -17,10 +17,11 @@ def predict_job(
     channel: Channel, *, backend: str, model: str, settings: dict[str, Any], task: dict[str, Any], given: str
 ) -> dict[str, Any]:
     """Worker job: the prediction for what a user gave, as JSON and as a line, and the milliseconds of a call (the fastest of five)."""
-    loaded = load_task(task)
+    opened = Model.open(Path(model))
+    loaded = load_task(task, opened.manifest.left_to_task)
     inputs, meta = loaded.preprocess(loaded.read(given))
     times = []
-    with BACKENDS[backend].open(Model.open(Path(model)), Settings(**settings)) as session:
+    with BACKENDS[backend].open(opened, Settings(**settings)) as session:
         for _ in range(RUNS):
             start = time.perf_counter()
             outputs = session.run(inputs)

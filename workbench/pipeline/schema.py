@@ -25,6 +25,7 @@ from workbench.experiment import (
 )
 from workbench.quant.registry import METHODS
 from workbench.records import Metric, Record
+from workbench.suite import Suite
 from workbench.tasks.loader import TASKS, task_options
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -41,7 +42,10 @@ def recipe_schema() -> dict[str, Any]:
         parts["Deployment"], "backend", {name: backend.Options for name, backend in BACKENDS.items()}, parts
     )
     _allow_single_values(parts)
-    return {"$schema": DIALECT, **schema}
+    # Left out for an architecture, whose task follows from it.
+    schema["required"].remove("task")
+    drawn = {"properties": {"model": {"required": ["architecture"]}}}
+    return {"$schema": DIALECT, **schema, "anyOf": [{"required": ["task"]}, drawn]}
 
 
 def results_schema() -> dict[str, Any]:
@@ -68,8 +72,8 @@ def reference_page() -> str:
         "### `task`\n\n" + _keys(TaskSource),
         *(f"#### Options of `name: {name}`\n\n{_keys(task_options(name))}" for name in sorted(TASKS)),
         *(
-            f"#### `{key}` of a task on images\n\n{_keys(block)}"
-            for key, block in _blocks(task_options(name) for name in sorted(TASKS)).items()
+            f"#### `{'` or `'.join(keys)}` of a task\n\n{_keys(block)}"
+            for block, keys in _blocks(map(task_options, sorted(TASKS))).items()
         ),
         "### `quantize` (a list)\n\n" + _keys(Quantization),
         "#### `accuracy`\n\n" + _keys(AccuracyTarget),
@@ -78,8 +82,8 @@ def reference_page() -> str:
             for name, method in METHODS.items()
         ),
         *(
-            f"#### `{key}` of a method that trains\n\n{_keys(block)}"
-            for key, block in _blocks(method.Options for method in METHODS.values()).items()
+            f"#### `{'` or `'.join(keys)}` of a method that trains\n\n{_keys(block)}"
+            for block, keys in _blocks(method.Options for method in METHODS.values()).items()
         ),
         "### `deploy` (a list)\n\n" + _keys(Deployment),
         *(
@@ -89,6 +93,7 @@ def reference_page() -> str:
         ),
         "### `measure`\n\n" + _keys(Measurement),
         "### `expect` (a list)\n\n" + _keys(Expectation),
+        f"## Suite\n\n{_one_line(Suite)} `workbench run` takes it as it takes a recipe.\n\n" + _keys(Suite),
         f"## Results\n\n{_one_line(Record)} `workbench schema results` prints the JSON Schema of `results.json`.\n\n{_columns(Record)}",
         f"## Secondary figures\n\n{_one_line(Metric)}\n\n{_columns(Metric)}",
         "## Exit codes\n\n| code | meaning |\n| --- | --- |\n"
@@ -119,14 +124,14 @@ def _allow_single_values(parts: dict[str, Any]) -> None:
             choice["properties"][name] = {"anyOf": [field, field["items"]], "description": field.get("description", "")}
 
 
-def _blocks(models: Iterable[type[BaseModel]]) -> dict[str, type[BaseModel]]:
-    """The groups of options that models share, by their key."""
-    found: dict[str, type[BaseModel]] = {}
+def _blocks(models: Iterable[type[BaseModel]]) -> dict[type[BaseModel], list[str]]:
+    """The groups of options in them, and the keys under which they stand."""
+    found: dict[type[BaseModel], list[str]] = {}
     for model in models:
         for key, field in model.model_fields.items():
             for kind in (field.annotation, *get_args(field.annotation)):
-                if isinstance(kind, type) and issubclass(kind, BaseModel):
-                    found[key] = kind
+                if isinstance(kind, type) and issubclass(kind, BaseModel) and key not in found.setdefault(kind, []):
+                    found[kind].append(key)
     return found
 
 

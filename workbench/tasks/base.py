@@ -75,6 +75,11 @@ class Task(ABC):
         self.options = options
         self.folder = folder
 
+    @property
+    def nms(self) -> str:
+        """Where a detector's boxes are suppressed, "inside" or "outside" of the network; empty for other tasks."""
+        return ""
+
     @abstractmethod
     def calibration(self) -> Sequence[Sample]:
         """The samples from which activation ranges are estimated; their truth is not used."""

@@ -65,6 +65,10 @@ class ClassificationTask(ImageTask):
         """Turn scores, float [1, classes], into the five likeliest classes."""
         return likeliest(self._scores(outputs)[0])
 
+    def tell(self, prediction: Sequence[int]) -> str:
+        """The names of the likeliest classes, or their numbers where there are no names."""
+        return ", ".join(self.name_of(label) for label in prediction)
+
     def metric(self, predictions: Sequence[Sequence[int]], truths: Sequence[int]) -> dict[str, float]:
         """Top-1 and top-5 accuracy in percent."""
         return top_accuracies(predictions, truths)

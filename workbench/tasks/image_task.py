@@ -56,6 +56,10 @@ class ImageTask(Task):
             return read_labels(self.folder / self.options.labels)
         return self.deployed.labels if self.deployed else ()
 
+    def name_of(self, label: int) -> str:
+        """A class's name, or its number where it has none."""
+        return self.label_names[label] if label < len(self.label_names) else str(label)
+
     def files(self) -> Sequence[Path]:
         """The deploy file and the labels."""
         given = (self.options.deploy_file, self.options.labels)

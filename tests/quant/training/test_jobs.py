@@ -82,6 +82,7 @@ def finished(imported, trainable, tiny_task_file, folder, run_native, tmp_path_f
         "two_outputs": case("distill", distill={"teacher": str(tiny_models / "two_heads")}),
         "other_inputs": case("distill", distill={"teacher": str(tiny_models / "segmenter")}),
         "plain": case("prune", model=imported["plain"], task={"labelled": True}),
+        "regions": case("prune", model=imported["regions"]),
         "residual": case("distill", model=imported["residual"]),
         "residual_qat": case("qat", model=imported["residual"], distill={}),
     }
@@ -245,6 +246,7 @@ def test_calibration_samples_teach_when_there_are_no_others(finished, folder):
         ("two_outputs", "InputError", "teacher: it has 2 outputs, the model has 1"),
         ("other_inputs", "InputError", "teacher: its inputs are x, the model's are image"),
         ("plain", "UnsupportedError", "no convolution of it can lose filters"),
+        ("regions", "UnsupportedError", "pruning a network of the R-CNN family is not sound: roi_align"),
     ],
 )
 def test_training_is_refused_in_one_line_when_the_input_is_wrong(finished, name, error, said):

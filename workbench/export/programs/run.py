@@ -20,7 +20,9 @@ sys.path[:0] = [str(HERE / "lib"), str(HERE)]
 def load_task() -> Any:
     """The object that turns an image into inputs, and outputs into a prediction."""
     kind = getattr(importlib.import_module(SETTINGS["task"]["module"]), SETTINGS["task"]["class"])
-    return kind(kind.Options.model_validate(SETTINGS["task"]["options"]), HERE)
+    task = kind(kind.Options.model_validate(SETTINGS["task"]["options"]), HERE)
+    task.left_to_task = SETTINGS["task"]["left_to_task"]
+    return task
 
 
 def run(network: Any, inputs: dict[str, Any]) -> dict[str, Any]:

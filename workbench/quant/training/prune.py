@@ -27,6 +27,11 @@ HALVINGS = 9
 MULTIPLES = (8, 4, 2, 1)
 NEAR = 0.02  # of the FLOPs: where the goal is missed by more, a smaller multiple is tried
 EQUAL = 1e-4  # largest difference, relative to the largest output
+REGIONS = frozenset({
+    "generate_proposals", "generate_proposals_v2", "distribute_fpn_proposals", "collect_fpn_proposals", "roi_align", "roi_pool",
+    "psroi_pool", "prroi_pool",
+})  # fmt: skip
+"""Operators of two-stage detectors (the R-CNN family), in which boxes decide what later layers see."""
 Ratios = dict[str, float]
 Judge = Callable[[Any, list[str], list[Any]], float]
 """The task's metric, higher is better, of a program in the current scope, with its feeds and fetches."""
@@ -67,6 +72,7 @@ class Pruned:
             self._program, self._feeds, self._fetches = self._paddle.static.load_inference_model(
                 str(source.paddle_prefix), self.executor
             )
+            self._refuse_regions()
             self._prunable = self._find_prunable()
         if not self._prunable:
             raise UnsupportedError(
@@ -95,6 +101,14 @@ class Pruned:
                 "pruned_flops": round(1 - self._count(program) / self._flops, 4),
                 "pruned_ratios": {name: round(ratio, 4) for name, ratio in ratios.items() if ratio},
             }
+
+    def _refuse_regions(self) -> None:
+        found = next((op.type for op in self._program.global_block().ops if op.type in REGIONS), None)
+        if found is not None:
+            raise UnsupportedError(
+                f"model {self._source.label}: pruning a network of the R-CNN family is not sound: {found} hands regions to later layers, "
+                "so that filters cannot be followed through it, nor the smaller network be proved equal; prune a one-stage detector"
+            )
 
     def _convolutions(self) -> list[str]:
         """The weights of the plain convolutions; those of depthwise ones follow their inputs."""

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from workbench.tasks.base import Inputs, Outputs, Task, TaskOptions
+from workbench.tasks.base import Inputs, Outputs
+from workbench.tasks.deploy_files import Family
 from workbench.tasks.detection.coco_metric import CocoMetric
 from workbench.tasks.detection.decoders import (
     Candidates,
@@ -25,6 +26,7 @@ from workbench.tasks.detection.graph_suppression import Suppression, read_suppre
 from workbench.tasks.detection.masks import find_masks, image_masks
 from workbench.tasks.detection.suppression import suppress
 from workbench.tasks.detection.voc_metric import VocMetric
+from workbench.tasks.image_task import ImageOptions, ImageTask
 from workbench.tasks.preparation import Geometry, Preparation, Resize
 
 SCALE_FACTOR = "scale_factor"
@@ -54,15 +56,12 @@ class AveragePrecision(StrEnum):
     """`AP50_area`: overlap 0.50, area under the curve (Pascal VOC from 2010 on); `AP50_11_point` (VOC2007) beside it."""
 
 
-class DetectionOptions(TaskOptions):
+class DetectionOptions(ImageOptions):
     """How an image becomes a detector's inputs, and its outputs boxes."""
 
     decoder: Decoder = Field(description="what the outputs hold")
     inputs: tuple[str, ...] = Field(
         ("images",), min_length=1, description="names of the model's inputs: the image's, `scale_factor`, `im_shape`"
-    )
-    preparation: Preparation = Field(
-        Preparation(size=(640, 640), resize=Resize.LETTERBOX), description="how an image becomes an input"
     )
     thresholds: Thresholds = Field(Thresholds.EVALUATION, description="scores and overlaps: for mAP, or for use")
     min_score: float | None = Field(None, ge=0, lt=1, description="least score; default: that of `thresholds`")
@@ -74,7 +73,6 @@ class DetectionOptions(TaskOptions):
         False, description="the model gives a mask with each row, to be compared with those of the data"
     )
     average_precision: AveragePrecision = Field(AveragePrecision.COCO, description="whose definition")
-    labels: Path | None = Field(None, description="file with one class name a line; relative to the recipe")
 
     @model_validator(mode="after")
     def _fits(self) -> "DetectionOptions":
@@ -83,7 +81,7 @@ class DetectionOptions(TaskOptions):
         return self
 
 
-class DetectionTask(Task):
+class DetectionTask(ImageTask):
     """Detection of objects; where the samples come from is for a subclass to say.
 
     A truth is {"width", "height", "boxes": [[class, x1, y1, x2, y2], ...]} in image pixels, and may have "crowd" and "difficult" (0 or 1 for
@@ -93,6 +91,8 @@ class DetectionTask(Task):
 
     Options: ClassVar[type[DetectionOptions]] = DetectionOptions
     primary_metric = "mAP"
+    family = Family.DETECTION
+    usual = Preparation(size=(640, 640), resize=Resize.LETTERBOX)
 
     def __init__(self, options: DetectionOptions, folder: Path) -> None:
         super().__init__(options, folder)
@@ -102,7 +102,7 @@ class DetectionTask(Task):
 
     def preprocess(self, image: NDArray[np.uint8]) -> tuple[Inputs, Geometry]:
         """Turn an RGB image, uint8 [height, width, 3], into float32 [1, 3, height, width] and what the model takes beside it."""
-        planes, geometry = self.options.preparation(image)
+        planes, geometry = self.preparation(image)
         scale = np.array([geometry.scale], np.float32)
         shape = np.rint(scale * np.array([geometry.original], np.float32))
         beside = {SCALE_FACTOR: scale, IMAGE_SHAPE: shape}
@@ -118,6 +118,16 @@ class DetectionTask(Task):
             return rows
         masks = find_masks(outputs, row_count(outputs))[found.rows]
         return {"boxes": rows, "masks": image_masks(masks, boxes, size=meta.original)}
+
+    def tell(self, prediction: Any) -> str:
+        """The boxes that a program would show, best first: class, score, corners."""
+        rows = prediction["boxes"] if isinstance(prediction, dict) else prediction
+        shown = [row for row in rows if row[1] >= DEFAULTS[Thresholds.DEPLOY][0]]
+        told = (
+            f"{self.name_of(int(label))} {score:.2f} at ({', '.join(f'{corner:.0f}' for corner in corners)})"
+            for label, score, *corners in shown
+        )
+        return "; ".join(told) or "nothing found"
 
     def metric(self, predictions: Sequence[Any], truths: Sequence[Any]) -> dict[str, float]:
         """Mean average precision of the boxes, and of the masks where there are some, in percent."""

@@ -119,6 +119,12 @@ class SegmentationTask(ImageTask):
         """The class map, packed."""
         return pack(prediction)
 
+    def tell(self, prediction: ClassMap) -> str:
+        """The share of the image that each class covers, largest first."""
+        classes, counts = np.unique(prediction, return_counts=True)
+        order = np.argsort(-counts, kind="stable")
+        return ", ".join(f"{self.class_names[classes[i]]} {counts[i] / prediction.size:.1%}" for i in order)
+
     def labels(self, truth: Truth) -> Inputs:
         """The class map as the network sees it, int64 [windows, h, w], with the ignored class where there is no image."""
         classes = class_map(truth)

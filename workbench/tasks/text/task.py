@@ -61,6 +61,11 @@ class TextTask(Task):
         """Cross entropy of the scores, float [N, classes]."""
         return class_loss(self._scores(outputs), labels["label"])
 
+    def read(self, given: str) -> Text:
+        """A sentence, or a pair with a tab between."""
+        first, tab, second = given.partition("\t")
+        return (first, second) if tab else first
+
     def preprocess(self, image: Text) -> tuple[Inputs, None]:
         """Turn a sentence or a pair into the inputs that the options name, int64 [1, max_length] each."""
         values = self.tokenizer(image)
