@@ -34,7 +34,7 @@ def test_scene_has_the_stated_forms_when_drawn(digits, seed):
     count = len(scene.digits)
     assert (scene.image.shape, scene.image.dtype) == ((SCENE_SIZE, SCENE_SIZE, 3), np.uint8)
     assert (scene.class_map.shape, scene.class_map.dtype) == ((SCENE_SIZE, SCENE_SIZE), np.uint8)
-    assert 1 <= count <= 7
+    assert 1 <= count <= 6
     assert (scene.boxes.shape, scene.boxes.dtype) == ((count, 4), np.float32)
     assert scene.boxes.min() >= 0
     assert scene.boxes.max() <= SCENE_SIZE

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from workbench.lessons.examples import Example
+from workbench.lessons.examples import Example, named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,8 +16,8 @@ def answers(examples: Sequence[Example], *, classes: Sequence[str]) -> "pd.DataF
     return pd.DataFrame(
         {
             "sentences": " / ".join([example.image] if isinstance(example.image, str) else example.image),
-            "truth": classes[example.truth],
+            "truth": named(classes, example.truth),
         }
-        | {precision.upper(): classes[answer] for precision, answer in example.predictions.items()}
+        | {precision.upper(): named(classes, answer) for precision, answer in example.predictions.items()}
         for example in examples
     )

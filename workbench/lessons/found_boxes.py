@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
 
-from workbench.lessons.examples import Example
+from workbench.lessons.examples import Example, named
 from workbench.lessons.picture_grid import Picture, show_grid
 from workbench.report.bars import COLOURS, GREY
 
@@ -18,8 +18,11 @@ SHOWN_SCORE = 0.4
 LABEL: dict[str, Any] = {"fontsize": 7, "color": "white", "va": "bottom", "ha": "left", "parse_math": False}
 
 
-def show_boxes(examples: Sequence[Example], *, classes: Sequence[str], backend: str, folder: Path) -> "HTML":
-    """A row for each example; boxes with a score of at least 0.4 and their class, under each picture's own mAP."""
+def show_boxes(examples: Sequence[Example], *, backend: str, folder: Path, classes: Sequence[str] = ()) -> "HTML":
+    """A row for each example; boxes with a score of at least 0.4 and their class, under each picture's own mAP.
+
+    A class without a name in `classes` is shown by its number.
+    """
     rows = [
         [_picture(example, classes, precision) for precision in (None, *example.predictions)] for example in examples
     ]
@@ -44,7 +47,7 @@ def _draw(axes: Axes, *, boxes: Sequence[Any], classes: Sequence[str], colour: s
 
     for number, x1, y1, x2, y2, score in boxes:
         axes.add_patch(Rectangle((x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=1.6))
-        said = f"{classes[int(number)]}{score}"
+        said = f"{named(classes, int(number))}{score}"
         axes.text(x1, y1, said, bbox={"facecolor": colour, "edgecolor": "none", "pad": 0.8}, **LABEL)
 
 

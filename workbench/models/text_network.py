@@ -7,22 +7,25 @@ from paddle import nn
 
 from workbench.tasks.digits_sentences import LENGTH, Answer, vocabulary
 
-WIDTH, HEADS, LAYERS = 128, 4, 3
+WIDTH, HEADS, LAYERS = 96, 4, 2
 MASKED = -1e4  # added to the attention of tokens that only fill up
 PAD = 0
 
 
 class Encoder(nn.Layer):
-    """BERT-like encoder (Devlin et al., 2019) with ReLU, and classes read from its first token."""
+    """BERT-like encoder (Devlin et al., 2019), with ReLU and normalized before each part, and classes read from its first token."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.words = nn.Embedding(len(vocabulary()), WIDTH)
-        self.sentences = nn.Embedding(2, WIDTH)
-        self.positions = nn.Embedding(LENGTH, WIDTH)
+        start = nn.initializer.Normal(std=0.5)
+        self.words = nn.Embedding(len(vocabulary()), WIDTH, weight_attr=start)
+        self.sentences = nn.Embedding(2, WIDTH, weight_attr=start)
+        self.positions = nn.Embedding(LENGTH, WIDTH, weight_attr=start)
         self.norm = nn.LayerNorm(WIDTH)
-        layer = nn.TransformerEncoderLayer(WIDTH, HEADS, 4 * WIDTH, dropout=0.0, activation="relu")
-        self.layers = nn.TransformerEncoder(layer, LAYERS)
+        layer = nn.TransformerEncoderLayer(
+            WIDTH, HEADS, 2 * WIDTH, dropout=0.0, activation="relu", normalize_before=True
+        )
+        self.layers = nn.TransformerEncoder(layer, LAYERS, nn.LayerNorm(WIDTH))
         self.classes = nn.Linear(WIDTH, len(Answer))
 
     def forward(self, input_ids: Any, token_type_ids: Any) -> Any:

@@ -15,9 +15,8 @@ from workbench.tasks.digits import normalise
 from workbench.tasks.digits_detection import DigitsDetection, DigitsDetectionOptions
 from workbench.tasks.digits_scenes import Scene, weights_scenes
 
-STEPS = 600
+CYCLES = ((600, 4e-3), (250, 2e-3))  # steps and peak learning rate
 BATCH = 16
-PEAK = 4e-3  # learning rate
 CENTRAL = 0.5  # points in this middle part of a box look for its digit
 NEAR = 5.0  # pixels; so do points this near to the middle, however small the digit
 BOX_WEIGHT = 2.0
@@ -106,8 +105,9 @@ def train(seed: int) -> Any:
     from workbench.models.scene_networks import Detector
     from workbench.models.training import fit
 
-    network = Detector()
-    fit(network, batches(seed), detection_loss, steps=STEPS, peak=PEAK)
+    network, scenes = Detector(), batches(seed)
+    for steps, peak in CYCLES:
+        fit(network, scenes, detection_loss, steps=steps, peak=peak)
     return network
 
 

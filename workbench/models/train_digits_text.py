@@ -14,9 +14,9 @@ from workbench.tasks.digits_parts import Part
 from workbench.tasks.digits_sentences import endless_pairs
 from workbench.tasks.digits_text import DigitsText, DigitsTextOptions
 
-STEPS = 2000
+STEPS = 1000
 BATCH = 64
-PEAK = 1e-3  # learning rate
+PEAK = 3e-3  # learning rate
 
 
 def batches(seed: int) -> Iterator[list[Any]]:

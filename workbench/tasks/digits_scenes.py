@@ -12,8 +12,8 @@ from workbench.tasks.digits import VALIDATION_SCANS, Digits, load_digits
 from workbench.tasks.digits_parts import Part
 
 SCENE_SIZE = 128  # pixels, height and width
-DIGITS = (3, 7)  # in a scene, least and most
-SIDE = (20.0, 56.0)  # pixels that the eight rows of a scan are enlarged to
+DIGITS = (3, 6)  # in a scene, least and most
+SIDE = (30.0, 64.0)  # pixels that the eight rows of a scan are enlarged to
 TURN = 12.0  # degrees, either way
 OVERLAP = 0.12  # of the smaller box, at most
 TRIES = 20  # places that are tried for a digit before it is left out
