@@ -5,7 +5,7 @@ import logging
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -15,6 +15,7 @@ from workbench.compress.command import compress
 from workbench.errors import InputError, WorkbenchError
 from workbench.exit_codes import ExitCode
 from workbench.export.command import export, predict
+from workbench.inspection.command import inspect
 from workbench.models.command import models
 from workbench.models.scales import Scheme
 from workbench.worker import USER_FAULTS, refused_by_system
@@ -63,10 +64,23 @@ def run(
     only: OnlyOption = "",
     junit: Annotated[Path | None, typer.Option(help="write the verdict as JUnit XML too", metavar="FILE")] = None,
 ) -> None:
-    """Run all stages through the notebooks: quantize, deploy, accuracy, latency, report."""
+    """Run all stages through the notebooks: quantize, deploy, accuracy, latency, report; or all members of a suite."""
+    from workbench.experiment import find_recipe
     from workbench.experiment_run import run_experiment
+    from workbench.suite import is_suite
 
+    if is_suite(file := find_recipe(recipe)):
+        _run_suite(file, out, smoke=smoke, fresh=fresh, unfit={"--only": only, "--junit": junit})
     result = run_experiment(recipe, out, smoke=smoke, fresh=fresh, only=only, junit=junit, say=console.print)
+    raise typer.Exit(ExitCode.FAILED if result.problems else ExitCode.GOOD)
+
+
+def _run_suite(file: Path, out: str, *, smoke: bool, fresh: bool, unfit: dict[str, Any]) -> NoReturn:
+    from workbench.suite_run import run_suite
+
+    if given := next((option for option, value in unfit.items() if value), None):
+        raise InputError(f"{given}: {file} is a suite; give it to one member: the recipe.yaml in its run folder")
+    result = run_suite(file, out, smoke=smoke, fresh=fresh, say=console.print)
     raise typer.Exit(ExitCode.FAILED if result.problems else ExitCode.GOOD)
 
 
@@ -116,6 +130,7 @@ def sensitivity(
 app.command()(compress)
 app.command()(predict)
 app.command()(export)
+app.command()(inspect)
 app.add_typer(models, name="models")
 
 
@@ -152,23 +167,48 @@ def latency(
 @app.command()
 def report(
     targets: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             help="a recipe, or the run folders of several machines to show together", metavar="RECIPE|RUN..."
         ),
-    ],
+    ] = None,
     out: OutOption = "",
     smoke: SmokeOption = False,
+    published: Annotated[
+        bool,
+        typer.Option(
+            "--published", help="the published tables with the rows of these runs (default: of all) below theirs"
+        ),
+    ] = False,
 ) -> None:
     """Write tables, plots and the page of a recipe's run, or of several finished runs together."""
     from workbench.pipeline.merge import is_run, merge_runs
 
-    if len(targets) > 1 or is_run(Path(targets[0])):
+    if published:
+        _print_published(targets or [])
+    elif not targets:
+        raise InputError("report: give a recipe, or the folders of finished runs such as runs/demo")
+    elif len(targets) > 1 or is_run(Path(targets[0])):
         console.print(
             f"report: {merge_runs([Path(target) for target in targets], out=Path(out) if out else None)}", markup=False
         )
-        return
-    _stage("report", targets[0], {"out": out, "smoke": smoke})
+    else:
+        _stage("report", targets[0], {"out": out, "smoke": smoke})
+
+
+def _print_published(targets: list[str]) -> None:
+    from workbench.pipeline.merge import finished_runs
+    from workbench.records import read_records
+    from workbench.report.published import published_sections
+    from workbench.report.tables import cells
+
+    records = [record for run in finished_runs(targets) for record in read_records(run)]
+    for section in published_sections(records):
+        rows = [[cell.text for cell in line] for line in cells(section.frame)]
+        console.print(_table(section.title, list(section.frame.columns), rows))
+        for note in section.notes:
+            console.print(note, markup=False)
+        console.print()
 
 
 @app.command()
@@ -250,8 +290,13 @@ def clean(
 def recipes() -> None:
     """List the shipped recipes."""
     from workbench.experiment import RECIPES, read_recipe
+    from workbench.suite import is_suite, read_suite
 
     for path in sorted(RECIPES.glob("*.yaml")):
+        if is_suite(path):
+            suite, members = read_suite(path)
+            console.print(f"{suite.name}: a suite of {len(members)} models", markup=False)
+            continue
         recipe = read_recipe(path)
         console.print(f"{recipe.name}: {recipe.model.label}, {recipe.task.label}", markup=False)
 

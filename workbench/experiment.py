@@ -205,7 +205,11 @@ class Measurement(Strict):
     discard_runs: int = Field(15, ge=0, description="runs thrown away at the start of a block, at most")
     discard_seconds: float = Field(0.1, ge=0, description="time after which no more runs are thrown away")
     bootstrap: int = Field(1000, ge=20, description="resamples for the interval of the accuracy drop")
-    sqnr_images: int = Field(32, ge=1, description="evaluation samples on which outputs are compared with FP32's")
+    sqnr_images: int = Field(
+        32,
+        ge=0,
+        description="evaluation samples on which outputs are compared with FP32's; 0: none, nothing being evaluated where there is no metric either",
+    )
     sqnr_outputs: list[str] = Field(default_factory=list, description="outputs that count for the SQNR; default: all")
     evaluation_limit: int | None = Field(None, ge=1, description="use only the first evaluation samples")
     timeout_s: float = Field(
@@ -282,7 +286,7 @@ class Recipe(Strict):
         """The same experiment with so little data and so few repeats that it only shows that everything runs."""
         measure = self.measure.model_copy(
             update={"warmup": 2, "repeats": 4, "rounds": 2, "block_runs": 2, "block_seconds": 0.0, "discard_runs": 1,
-                    "bootstrap": 20, "sqnr_images": 4, "evaluation_limit": 16}
+                    "bootstrap": 20, "sqnr_images": min(4, self.measure.sqnr_images), "evaluation_limit": 16}
         )  # fmt: skip
         quantize = [entry.smoke() for entry in self.quantize]
         return self.model_copy(update={"quantize": quantize, "measure": measure, "expect": []})
@@ -302,13 +306,23 @@ def find_recipe(name_or_path: str | Path) -> Path:
 
 def read_recipe(path: Path) -> Recipe:
     """Parse and check a recipe file; relative paths in it become absolute. Raises InputError, one line."""
+    data = read_yaml(path)
+    if data.get("kind") == "suite":
+        raise InputError(
+            f"{path}: a suite of several recipes, which `workbench run` takes; for one of them give the recipe.yaml in its run folder"
+        )
+    return _absolute(validate(Recipe, data, where=str(path)), path.parent)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """What a recipe file holds, unchecked; raises InputError when it is no mapping."""
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
         raise InputError(f"{path}: a recipe is a mapping with the keys {', '.join(Recipe.model_fields)}")
-    return _absolute(validate(Recipe, data, where=str(path)), path.parent)
+    return data
 
 
 def validate(model: type[Checked], data: Any, *, where: str) -> Checked:

@@ -195,3 +195,12 @@ def test_source_is_refused_when_a_folder_holds_no_model_or_several(tiny_paddle, 
         shutil.copy(tiny_paddle / "tiny.pdmodel", tmp_path / f"{name}.pdmodel")
     with pytest.raises(InputError, match=r"2 \.pdmodel files"):
         source_files(ModelSource(path=Path(tmp_path)))
+
+
+def test_import_is_refused_when_the_network_would_write_a_file(imported, run_native, tmp_path):
+    evil, marker = tmp_path / "evil", tmp_path / "marker"
+    outcome = run_native("published_jobs:add_saving", model=imported["tiny"].folder, target=evil, marker=marker)
+    assert outcome.status == "ok", outcome.reason
+    outcome = run_native("import_many", sources={"evil": {"path": evil}}, models=tmp_path / "models")
+    assert "its operator save reads or writes files" in outcome.value["evil"]["reason"]
+    assert not marker.exists()

@@ -7,7 +7,9 @@ import yaml
 
 from workbench.errors import InputError
 from workbench.models import zoo
+from workbench.models.architectures.registry import ARCHITECTURES
 from workbench.models.zoo import Entry, Family, float_archive, int8_archive, read_zoo, zoo_entry
+from workbench.report.published import published
 from workbench.tasks.preparation import Resize
 
 ENTRIES = read_zoo().models
@@ -23,13 +25,11 @@ def test_zoo_has_every_model_of_the_published_tables_when_read():
 
 
 @pytest.mark.parametrize("name", ENTRIES)
-def test_entry_has_archives_and_figures_when_read(name):
+def test_entry_has_archives_and_a_place_in_the_tables_when_read(name):
     entry = ENTRIES[name]
     hosts = {urlsplit(archive.url).hostname for archive in entry.archives}
     assert all(host.endswith((".bcebos.com", "bj.bcebos.com")) for host in hosts)
-    assert entry.published
-    assert all(row.metric_fp32 is not None and row.metric_int8 is not None for row in entry.published)
-    assert all(row.hardware and row.backend for row in entry.published if row.fp32_ms or row.fp32_images_per_s)
+    assert entry.published_as
 
 
 @pytest.mark.parametrize("name", [name for name, entry in ENTRIES.items() if entry.preparation])
@@ -42,19 +42,11 @@ def test_entry_preparation_gives_the_inputs_shape_when_the_size_is_fixed(name):
     assert image.shape[2:] == (preparation.size if fixed else (-1, -1))
 
 
-def test_entry_figures_are_those_of_the_reference_when_read():
-    """A few, copied by hand from the tables a second time."""
-
-    def figures(name, backend):
-        return next(row for row in ENTRIES[name].published if row.backend == backend)
-
-    row = figures("yolov7", "onnxruntime")
-    assert (row.fp32_ms, row.int8_ms, row.metric_fp32, row.metric_int8, row.threads) == (996.7, 467.2, 51.1, 43.3, 1)
-    row = figures("resnet50", "paddle_inference")
-    assert (row.fp32_images_per_s, row.int8_images_per_s, row.metric_int8) == (13.23, 47.44, 76.47)
-    row = figures("mobilenet_v1_ssld", "tensorrt")
-    assert (row.fp32_ms, row.int8_ms, row.int8_fp16_pinned_ms) == (0.91, 0.43, 0.54)
-    assert figures("ppyolo_mobilenet_v3_large", "tensorrt").int8_ms is None
+def test_entry_is_in_the_published_tables_when_it_names_itself_there():
+    known = {row.model for table in published().tables for row in table.rows}
+    named = [name for entry in ENTRIES.values() for name in entry.published_as]
+    assert set(named) == known
+    assert len(named) == len(set(named))
 
 
 def test_entry_tasks_are_covered_when_counted():
@@ -103,3 +95,8 @@ def test_zoo_is_refused_when_an_entry_is_wrong(tmp_path, monkeypatch, change, sa
         read_zoo()
     assert said in str(refused.value)
     assert Entry.model_validate(entry)
+
+
+@pytest.mark.parametrize("name", [name for name, entry in ENTRIES.items() if entry.architecture])
+def test_entry_architecture_is_known_when_it_names_one(name):
+    assert ENTRIES[name].architecture in ARCHITECTURES

@@ -14,9 +14,12 @@ from workbench.experiment import RECIPES, Deployment, Measurement, Recipe
 from workbench.pipeline.schema import recipe_schema, reference_page, results_schema
 from workbench.quant.registry import METHODS
 from workbench.records import Device, Metric, Precision, Record, Scope, Status, write_records
+from workbench.suite import is_suite
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = [*sorted(RECIPES.glob("*.yaml")), *sorted(ROOT.glob("examples/*/*.yaml"))]
+SHIPPED = [
+    path for path in [*sorted(RECIPES.glob("*.yaml")), *sorted(ROOT.glob("examples/*/*.yaml"))] if not is_suite(path)
+]
 MINIMAL: dict[str, Any] = {
     "name": "test",
     "model": {"sample": "s"},
@@ -69,6 +72,13 @@ def test_recipe_schema_accepts_when_a_recipe_is_shipped(path):
 def test_recipe_schema_refuses_when_a_key_or_value_is_unknown(part):
     assert accepts(recipe_schema(), MINIMAL)
     assert not accepts(recipe_schema(), MINIMAL | part)
+
+
+def test_recipe_schema_needs_a_task_when_the_model_is_no_architecture():
+    without = {key: value for key, value in MINIMAL.items() if key != "task"}
+    assert not accepts(recipe_schema(), without)
+    assert accepts(recipe_schema(), without | {"model": {"architecture": "yolov5s"}})
+    assert Recipe.model_validate(without | {"model": {"architecture": "yolov5s"}}).task.name == "synthetic"
 
 
 @pytest.mark.parametrize(

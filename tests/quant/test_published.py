@@ -16,7 +16,7 @@ from workbench.quant.published import PublishedOptions
 from workbench.records import Status
 from workbench.tasks.loader import task_spec
 
-DEPLOY = [{"backend": name, "precision": ["fp32", "int8"]} for name in ("paddle_inference", "onnxruntime", "openvino")]
+DEPLOY = [{"backend": name, "precision": ["fp32", "int8"]} for name in ("paddle_inference", "onnxruntime")]
 FORMS = {"new": "new", "old": "old", "onnx": "static.onnx"}
 
 
@@ -73,8 +73,8 @@ def test_publish_takes_the_network_as_it_is_when_it_is_quantized(run, published,
 
 @pytest.mark.parametrize(
     ("backend", "form"),
-    [("paddle_inference", "new"), ("paddle_inference", "old"), ("onnxruntime", "new"), ("openvino", "new"), ("onnxruntime", "onnx"), ("openvino", "onnx")],
-)  # fmt: skip
+    [("paddle_inference", "new"), ("paddle_inference", "old"), ("onnxruntime", "new"), ("onnxruntime", "onnx")],
+)
 def test_published_model_runs_in_int8_near_fp32_when_the_backend_reads_it(run, backend, form):
     _, _, deployed, accuracy = run
     cell = int8_cell(deployed, backend, form)
@@ -83,15 +83,30 @@ def test_published_model_runs_in_int8_near_fp32_when_the_backend_reads_it(run, b
     assert found["status"] == Status.OK
     assert found["sqnr_db"] > 12
     assert found["drop"]["drop"] <= 10
-    if form != "old":  # Paddle Inference keeps convolutions of the old format in float
-        assert cell["describe"]["int8_share"] > 0.5
+    assert cell["describe"]["int8_share"] > 0.5
 
 
-@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
-def test_old_format_is_an_unsupported_row_when_paddle2onnx_would_abort(run, backend):
-    cell = int8_cell(run[2], backend, "old")
+def test_old_format_is_an_unsupported_row_when_paddle2onnx_would_abort(run):
+    cell = int8_cell(run[2], "onnxruntime", "old")
     assert cell["status"] == Status.UNSUPPORTED
     assert "old format (fake_quantize_*)" in cell["reason"]
+
+
+def test_openvino_runs_the_same_network_as_onnx_runtime_when_it_was_published(run, run_native, tmp_path):
+    experiment, made, deployed, _ = run
+    models = experiment.run.models
+    digest = made["models"]["published-new"]["digest"]
+    prepared = run_native("workbench.lowering.openvino:prepare_job", model=models / digest, models=tmp_path).value[
+        "digest"
+    ]
+    assert prepared == int8_cell(deployed, "onnxruntime", "new")["prepared"]
+    np.savez(tmp_path / "inputs.npz", image=np.random.default_rng(0).random((1, 3, 16, 16), np.float32))
+    outcome = run_native(
+        "run_session", backend="openvino", model=tmp_path / prepared, settings={"precision": "int8"},
+        inputs={"any": tmp_path / "inputs.npz"}, folder=tmp_path,
+    )  # fmt: skip
+    assert outcome.status == "ok", outcome.reason
+    assert outcome.value["describe"]["int8_share"] > 0.5
 
 
 def test_onnx_is_an_unsupported_row_when_the_backend_takes_paddle_models(run):
@@ -102,6 +117,16 @@ def test_onnx_is_an_unsupported_row_when_the_backend_takes_paddle_models(run):
 
 def test_rows_of_other_cells_are_ok_when_some_are_unsupported(run):
     assert {cell["status"] for key, cell in run[2]["cells"].items() if "-fp32-" in key} == {Status.OK}
+
+
+def test_published_detector_loses_its_suppression_when_the_float_model_did(run_native, tmp_path):
+    outcome = run_native("published_jobs:publish_detector", folder=tmp_path)
+    assert outcome.status == "ok", outcome.reason
+    whole, quantized = (outcome.value[name] for name in ("float", "int8"))
+    assert quantized["left_to_task"] == whole["left_to_task"]
+    assert whole["left_to_task"]["nms"]["operator"] == "multiclass_nms3"
+    assert quantized["outputs"] == whole["outputs"]
+    assert quantized["facts"]["quantized_format"] == "quantize_linear"
 
 
 # What is refused

@@ -84,6 +84,16 @@ def test_field_table_is_empty_when_the_scope_was_not_measured(make_record: Make)
     assert field_table([make_record()], Scope.END_TO_END).empty
 
 
+def test_reasons_name_the_model_when_there_are_several(one_backend: list[Record], make_record: Make) -> None:
+    failed = {"status": Status.FAILED, "reason": "no such operator"}
+    gone = {"model": "gone", "status": Status.UNAVAILABLE, "reason": "no network"}
+    rows = [make_record(model="other", **failed), make_record(model="other", precision=Precision.FP32)]
+    rows += [make_record(backend=name, **gone) for name in ("onnxruntime", "openvino")]
+    found = reasons([*one_backend, *rows])
+    assert list(found["Model"]) == ["other", "gone"]
+    assert list(found["Backend"]) == ["onnxruntime", "all"]
+
+
 def test_long_table_has_every_row_and_empty_cells_when_figures_are_missing(
     one_backend: list[Record], all_unavailable: list[Record]
 ) -> None:

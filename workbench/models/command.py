@@ -1,5 +1,6 @@
 """`workbench models`: what the zoo has, what of it is here, fetching and checking it."""
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ from workbench.errors import InputError
 from workbench.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from workbench.models.zoo import Archive, Entry, Figures
+    from workbench.models.zoo import Archive, Entry
 
 models = typer.Typer(no_args_is_help=True, help="Published models: list, show, fetch and verify them.")
 console = Console(soft_wrap=True)
@@ -74,10 +75,10 @@ def show(name: NameArgument) -> None:
         console.print(f"  published at {archive.url}{asked}", markup=False)
         console.print(f"  kept at {cached.file}{f'; {archive.note}' if archive.note else ''}", markup=False)
     console.print("\nPublished results, not this machine's:")
-    for row in entry.published:
-        console.print(f"  {_published(row, entry.metric)}", markup=False, highlight=False)
-    console.print("\nSources:")
-    stated = [archive.source for archive in entry.archives] + [row.source for row in entry.published]
+    for line in _published(entry):
+        console.print(line, markup=False, highlight=False)
+    console.print("\nSources of the addresses:")
+    stated = [archive.source for archive in entry.archives]
     for source in dict.fromkeys(stated):
         console.print(f"  {source}: {read_zoo().sources[source]}", markup=False)
 
@@ -148,7 +149,7 @@ def _here(name: str, archives: "tuple[Archive, ...]") -> str:
 
 def _facts(entry: "Entry") -> list[tuple[str, str]]:
     preparation = entry.preparation.model_dump(mode="json", exclude_defaults=True) if entry.preparation else {}
-    decoder = entry.decoder.model_dump(mode="json", exclude_none=True) if entry.decoder else {}
+    decoder = entry.decoder.model_dump(mode="json", exclude_defaults=True) if entry.decoder else {}
     shapes = [
         f"{given.name} {'x'.join('N' if axis < 0 else str(axis) for axis in given.shape)}" for given in entry.inputs
     ]
@@ -163,25 +164,28 @@ def _facts(entry: "Entry") -> list[tuple[str, str]]:
     ]  # fmt: skip
 
 
-def _published(row: "Figures", metric: str) -> str:
-    """One published result as a sentence."""
-    where = f"{row.backend}, {row.hardware}{_threads(row.threads)}: " if row.backend else ""
-    figures = [
-        f"{name} {value:g} {unit}"
-        for name, value, unit in (
-            ("FP32", row.fp32_ms, "ms"),
-            ("INT8", row.int8_ms, "ms"),
-            ("INT8+FP16", row.int8_fp16_ms, "ms"),
-            ("INT8+FP16+pinned", row.int8_fp16_pinned_ms, "ms"),
-            ("FP32", row.fp32_images_per_s, "images/s"),
-            ("INT8", row.int8_images_per_s, "images/s"),
-        )
-        if value is not None
-    ]
-    if row.metric_fp32 is not None and row.metric_int8 is not None:
-        figures.append(f"{row.metric or metric} {row.metric_fp32:g} -> {row.metric_int8:g}")
-    return f"{where}{', '.join(figures)} ({row.strategy}; {row.source})"
+def _published(entry: "Entry") -> Iterator[str]:
+    """Every row of the published tables on a model, a line each, after one that names the table."""
+    from workbench.report.published import published
 
-
-def _threads(count: int | None) -> str:
-    return "" if count is None else f", {count} thread{'' if count == 1 else 's'}"
+    for table in published().tables:
+        rows = [row for row in table.rows if row.model in entry.published_as]
+        if rows:
+            yield f"  {table.title}; {published().sources[table.source].title}"
+        for row in rows:
+            figures = [
+                f"{name} {value:g} {table.unit}"
+                for name, value in (
+                    ("FP32", row.fp32),
+                    ("FP16", row.fp16),
+                    ("INT8", row.int8),
+                    ("INT8+FP16", row.int8_fp16),
+                    ("INT8+FP16+PM", row.int8_fp16_pinned),
+                )
+                if value is not None
+            ]
+            if row.metric_fp32 is not None and row.metric_int8 is not None:
+                figures.append(f"{row.metric or entry.metric} {row.metric_fp32:g} -> {row.metric_int8:g}")
+            threads = f", {row.threads} thread{'' if row.threads == 1 else 's'}" if row.threads else ""
+            hardware = table.hardware.get(row.device, row.device)
+            yield f"    {row.backend}, {hardware}{threads}: {', '.join(figures)}{f' ({row.method})' if row.method else ''}"

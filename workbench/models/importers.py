@@ -25,6 +25,9 @@ from workbench.models.side_files import copy_side_files, side_files
 from workbench.models.strip_nms import strip_nms
 from workbench.worker import Channel
 
+REACHING_OUT = frozenset({"save", "save_combine", "load", "load_combine", "read_file", "py_func", "py_layer", "print"})
+"""Operators that do more than compute."""
+
 
 @dataclass(frozen=True)
 class PaddleFiles:
@@ -198,7 +201,10 @@ def _readable(source: ModelSource) -> Any:
 
 
 def load_program(source: ModelSource, prefix: Path) -> tuple[Any, list[str], list[Any], Any]:
-    """The program, the names of its inputs, its outputs, and the scope with its weights."""
+    """The program, the names of its inputs, its outputs, and the scope with its weights.
+
+    Raises InputError when it cannot be read, or when running it would read or write files.
+    """
     paddle = import_paddle()
     paddle.enable_static()
     scope = paddle.static.Scope()
@@ -206,7 +212,17 @@ def load_program(source: ModelSource, prefix: Path) -> tuple[Any, list[str], lis
         program, feeds, fetches = paddle.static.load_inference_model(
             str(prefix), paddle.static.Executor(paddle.CPUPlace())
         )
+    _refuse_reaching_out(source, program)
     return program, feeds, fetches, scope
+
+
+def _refuse_reaching_out(source: ModelSource, program: Any) -> None:
+    """A network from elsewhere may hold operators that touch the file system; none needs them to infer."""
+    types = {op.type for index in range(program.num_blocks) for op in program.block(index).ops}
+    if found := sorted(types & REACHING_OUT):
+        raise InputError(
+            f"model {source.path or source.label}: its operator {found[0]} reads or writes files, or calls back into Python; export it for inference"
+        )
 
 
 def _check_weights(source: ModelSource, prefix: Path) -> None:

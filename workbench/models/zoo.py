@@ -1,4 +1,4 @@
-"""The zoo: published models by name, with their archives, preprocessing and figures, as zoo.yaml states them."""
+"""The zoo: published models by name, with their archives and preprocessing, as zoo.yaml states them."""
 
 import functools
 import re
@@ -83,25 +83,7 @@ class Decoder(Strict):
     score: float | None = Field(None, ge=0, le=1)
     iou: float | None = Field(None, ge=0, le=1)
     multi_label: bool = False
-
-
-class Figures(Strict):
-    """What somebody published of the FP32 and the INT8 model on one backend. What they did not publish is absent."""
-
-    backend: str | None = None
-    hardware: str | None = None
-    threads: int | None = Field(None, ge=1)
-    metric: str | None = Field(None, description="where it is not the entry's own")
-    fp32_ms: float | None = Field(None, gt=0)
-    int8_ms: float | None = Field(None, gt=0)
-    int8_fp16_ms: float | None = Field(None, gt=0)
-    int8_fp16_pinned_ms: float | None = Field(None, gt=0)
-    fp32_images_per_s: float | None = Field(None, gt=0)
-    int8_images_per_s: float | None = Field(None, gt=0)
-    metric_fp32: float | None = None
-    metric_int8: float | None = None
-    strategy: Strategy
-    source: str
+    masks: bool = Field(False, description="whether the model gives instance masks too")
 
 
 class Entry(Strict):
@@ -117,7 +99,7 @@ class Entry(Strict):
     architecture: str | None = Field(None, description="the network without weights, had offline")
     fp32: tuple[Archive, ...] = Field(min_length=1, description="the first is taken unless another is asked for")
     int8: tuple[Int8Archive, ...] = Field(min_length=1, description="the first is taken unless another is asked for")
-    published: tuple[Figures, ...] = ()
+    published_as: tuple[str, ...] = Field((), description="its names in the published tables (report/published.yaml)")
 
     @property
     def archives(self) -> tuple[Archive, ...]:
@@ -142,7 +124,7 @@ class Zoo(Strict):
     @model_validator(mode="after")
     def _sources_are_there(self) -> Self:
         for name, entry in self.models.items():
-            stated = [found.source for found in entry.archives] + [found.source for found in entry.published]
+            stated = [found.source for found in entry.archives]
             if unknown := next((source for source in stated if source not in self.sources), None):
                 raise ValueError(f"{name}: source {unknown!r} is not in `sources`")
         return self

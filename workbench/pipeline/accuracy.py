@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from workbench.experiment import Recipe
 from workbench.files import content_hash, file_digest
 from workbench.pipeline.plan import Cell
 from workbench.pipeline.stages import Experiment, Stage, deployment_identity, ready_cells, session_arguments
@@ -16,7 +17,7 @@ def accuracy(experiment: Experiment) -> dict[str, Any]:
     with experiment.stage(Stage.ACCURACY):
         evaluated: dict[str, Any] = {}
         baselines: dict[tuple[Any, ...], dict[str, Any]] = {}
-        for cell in ready_cells(experiment, deployed):
+        for cell in ready_cells(experiment, deployed) if evaluates(experiment.recipe, has_metric=has_metric) else ():
             baseline = baselines.get(cell.group)
             found = _evaluate(experiment, cell, deployed[cell.key], baseline)
             if baseline and baseline["status"] == found["status"] == Status.OK and has_metric:
@@ -27,6 +28,11 @@ def accuracy(experiment: Experiment) -> dict[str, Any]:
         state = {"cells": evaluated}
         experiment.save(Stage.ACCURACY, state)
         return state
+
+
+def evaluates(recipe: Recipe, *, has_metric: bool) -> bool:
+    """Whether there is anything to learn from running the evaluation samples: a metric, or the noise of the outputs."""
+    return has_metric or recipe.measure.sqnr_images > 0
 
 
 def _evaluate(

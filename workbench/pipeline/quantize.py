@@ -3,7 +3,7 @@
 from typing import Any
 
 from workbench.backends.registry import BACKENDS
-from workbench.errors import WorkbenchError
+from workbench.errors import UnavailableError, WorkbenchError
 from workbench.experiment import Quantization
 from workbench.files import content_hash, file_digest
 from workbench.machine import this_machine
@@ -58,7 +58,8 @@ def _required(
     """A job without which the stage cannot go on."""
     record = experiment.job(Stage.QUANTIZE, name, function, arguments, identity=identity, again=again)
     if record["status"] != Status.OK:
-        raise WorkbenchError(
+        kind = UnavailableError if record["status"] == Status.UNAVAILABLE else WorkbenchError
+        raise kind(
             f"{name}: {record['status']}: {record['reason']}; see {experiment.run.log(f'{Stage.QUANTIZE}-{name}')}"
         )
     return record["value"]

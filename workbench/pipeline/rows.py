@@ -6,7 +6,8 @@ from typing import Any
 from workbench.experiment import Recipe
 from workbench.machine import this_machine
 from workbench.models.model import Model
-from workbench.pipeline.plan import FLOAT_MODEL, Cell
+from workbench.pipeline.accuracy import evaluates
+from workbench.pipeline.plan import FLOAT_MODEL, Cell, cells
 from workbench.pipeline.stages import Experiment, Stage
 from workbench.records import Metric, Record, Scope, Status
 from workbench.report.expectations import Required
@@ -51,8 +52,35 @@ def assemble(experiment: Experiment) -> tuple[list[Record], list[Metric]]:
     return records, metrics
 
 
+def unmeasured(recipe: Recipe, status: Status, reason: str) -> list[Record]:
+    """Every cell of a recipe of which nothing could be run, as rows that all say why."""
+    return [
+        Record(
+            model=recipe.model.label,
+            task=recipe.task.label,
+            method=cell.method,
+            variant=cell.variant,
+            backend=cell.backend,
+            device=cell.device,
+            precision=cell.precision,
+            pinned=cell.pinned,
+            threads=cell.threads,
+            batch=cell.batch,
+            scope=scope,
+            status=status,
+            reason=reason,
+            weights=recipe.model.weights,
+            machine_id=this_machine().machine_id,
+        )
+        for cell in cells(recipe)
+        for scope in recipe.measure.scopes
+    ]
+
+
 def _record(experiment: Experiment, cell: Cell, scope: Scope, finished: Finished) -> Record:
-    status, reason = _status(cell, scope, finished)
+    status, reason = _status(
+        cell, scope, finished, evaluated=evaluates(experiment.recipe, has_metric=bool(finished.task["metric"]))
+    )
     record = {
         "model": experiment.recipe.model.label,
         "task": experiment.recipe.task.label,
@@ -81,9 +109,10 @@ def _record(experiment: Experiment, cell: Cell, scope: Scope, finished: Finished
     return Record.model_validate(record)
 
 
-def _status(cell: Cell, scope: Scope, finished: Finished) -> tuple[Status, str]:
-    """The first stage that did not end well decides."""
-    for stage, found in (("", finished.deployed), ("accuracy: ", finished.evaluated), ("latency: ", finished.measured)):
+def _status(cell: Cell, scope: Scope, finished: Finished, *, evaluated: bool) -> tuple[Status, str]:
+    """The first stage that did not end well decides; nothing is asked of the accuracy stage where it had nothing to do."""
+    accuracy = [("accuracy: ", finished.evaluated)] if evaluated else []
+    for stage, found in (("", finished.deployed), *accuracy, ("latency: ", finished.measured)):
         record = found.get(cell.key)
         if record is None:
             return Status.FAILED, f"{stage}no result"

@@ -25,6 +25,7 @@ from workbench.experiment import (
 )
 from workbench.quant.registry import METHODS
 from workbench.records import Metric, Record
+from workbench.suite import Suite
 from workbench.tasks.loader import TASKS, task_options
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -41,7 +42,10 @@ def recipe_schema() -> dict[str, Any]:
         parts["Deployment"], "backend", {name: backend.Options for name, backend in BACKENDS.items()}, parts
     )
     _allow_single_values(parts)
-    return {"$schema": DIALECT, **schema}
+    # Left out for an architecture, whose task follows from it.
+    schema["required"].remove("task")
+    drawn = {"properties": {"model": {"required": ["architecture"]}}}
+    return {"$schema": DIALECT, **schema, "anyOf": [{"required": ["task"]}, drawn]}
 
 
 def results_schema() -> dict[str, Any]:
@@ -89,6 +93,7 @@ def reference_page() -> str:
         ),
         "### `measure`\n\n" + _keys(Measurement),
         "### `expect` (a list)\n\n" + _keys(Expectation),
+        f"## Suite\n\n{_one_line(Suite)} `workbench run` takes it as it takes a recipe.\n\n" + _keys(Suite),
         f"## Results\n\n{_one_line(Record)} `workbench schema results` prints the JSON Schema of `results.json`.\n\n{_columns(Record)}",
         f"## Secondary figures\n\n{_one_line(Metric)}\n\n{_columns(Metric)}",
         "## Exit codes\n\n| code | meaning |\n| --- | --- |\n"

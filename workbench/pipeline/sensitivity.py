@@ -37,15 +37,24 @@ def sensitivity(
     state = experiment.load(Stage.QUANTIZE)
     integer = {model_key(entry) for entry in experiment.recipe.quantize if METHODS[entry.method].integer}
     quantized = {key: m for key, m in state["models"].items() if key in integer and m["status"] == Status.OK}
-    chosen = model or next(iter(quantized), "")
+    ours = {key for key, m in quantized.items() if _open(experiment, m).manifest.float_twin}
+    chosen = model or next((key for key in quantized if key in ours), "")
+    if chosen in quantized and chosen not in ours:
+        raise InputError(
+            f"sensitivity: model {chosen!r} was quantized by others; rank the tensors of one that this recipe quantizes"
+        )
     if chosen not in quantized:
         known = ", ".join(quantized) or "none"
         raise InputError(f"sensitivity: no quantized model {chosen!r} in this run; models are: {known}")
     with experiment.stage(Stage.QUANTIZE):
-        opened = Model.open(experiment.run.models / quantized[chosen]["digest"])
+        opened = _open(experiment, quantized[chosen])
         found = rank_tensors(experiment, opened, state["task"], scheme=scheme, samples=samples) | {"model": chosen}
         write_json(experiment.run.path / "sensitivity" / f"{chosen}-{scheme}.json", found)
         return found
+
+
+def _open(experiment: Experiment, made: dict[str, Any]) -> Model:
+    return Model.open(experiment.run.models / made["digest"])
 
 
 def rank_tensors(

@@ -15,6 +15,7 @@ from workbench.models.importers import copy_paddle_files, find_paddle_files, loa
 from workbench.models.model import Format, Model, TensorSpec
 from workbench.models.onnx_file import onnx_specs, read_onnx
 from workbench.models.scales import Scales
+from workbench.models.side_files import copy_side_files, side_files
 from workbench.models.strip_nms import strip_nms
 from workbench.models.zoo import int8_archive
 from workbench.quant.base import Fetch, MethodOptions
@@ -87,6 +88,7 @@ def publish_job(
     given = ModelSource(path=settings.path, params=settings.params)
     with Model.build(Path(models)) as draft:
         inputs, outputs, found, left = _take(given, draft.folder, cut=bool(source.manifest.left_to_task))
+        copy_side_files(side_files(source.folder), draft.folder)
         origin = Origin(
             method, variant, settings.model_dump(mode="json", exclude={"path", "params"}), parent=source.digest
         )

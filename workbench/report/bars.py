@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -28,16 +29,21 @@ HATCHES = {
 }
 WIDTH = 9.0  # inches
 SLOT = 0.27  # inches of height for a bar or a heading
+CHARACTER = 0.015  # of the axes' width, for one of the value beside a bar
 LABEL_LENGTH = 36  # characters of a name that fit beside a bar
 CAPTION_LENGTH = 140  # characters of the caption in a line
 HEADING_LENGTH = 64  # characters of a heading
 GREY = "#555555"
+LIGHT_GREY, DARK_GREY = "#C8C8C8", "#6E6E6E"
 PAPER = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1}  # behind text, over lines
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar: `place` is the heading it stands under, `low` and `high` the ends of its whisker."""
+    """One bar: `place` is the heading it stands under, `low` and `high` the ends of its whisker.
+
+    `before` and `after` are lengths of a light and a dark grey part on its two sides.
+    """
 
     place: str
     label: str
@@ -46,11 +52,14 @@ class Bar:
     text: str
     low: float | None = None
     high: float | None = None
+    before: float = 0.0
+    after: float = 0.0
 
     @property
     def ends(self) -> tuple[float, float]:
         """The least and the greatest value that bar and whisker reach."""
-        reached = [value for value in (self.value, self.low, self.high) if value is not None]
+        whole = self.before + self.value + self.after
+        reached = [value for value in (whole, self.low, self.high) if value is not None]
         return min(reached), max(reached)
 
 
@@ -112,7 +121,11 @@ def _draw_heading(axes: Axes, place: str, slot: int) -> None:
 
 def _draw_bar(axes: Axes, bar: Bar, slot: int) -> None:
     colour, hatch = COLOURS[bar.precision], HATCHES[bar.precision]
-    axes.barh(slot, bar.value, height=0.74, color=colour, hatch=hatch, edgecolor="white", linewidth=0)
+    shape: dict[str, Any] = {"height": 0.74, "edgecolor": "white", "linewidth": 0}
+    axes.barh(slot, bar.value, left=bar.before, color=colour, hatch=hatch, **shape)
+    if bar.before or bar.after:
+        axes.barh(slot, bar.before, color=LIGHT_GREY, **shape)
+        axes.barh(slot, bar.after, left=bar.before + bar.value, color=DARK_GREY, **shape)
     low, high = bar.ends
     if high > low:
         whisker = [[bar.value - low], [high - bar.value]]
@@ -142,7 +155,8 @@ def _limits(panel: Panel) -> tuple[float, float]:
     """From zero to the longest bar, whisker or line, with room for the value beside it."""
     ends = [end for bar in panel.bars for end in bar.ends] + [0.0, panel.reference or 0.0]
     least, most = min(ends), max(ends)
-    room = 0.14 * (most - least) or 1.0
+    longest = max((len(bar.text) for bar in panel.bars), default=0)
+    room = max(0.14, CHARACTER * longest) * (most - least) or 1.0
     return (least - room if least < 0 else 0.0), most + room
 
 

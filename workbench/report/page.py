@@ -12,10 +12,11 @@ from workbench.files import write_text
 from workbench.records import Metric, Record, Scope
 from workbench.report.control import NAMES
 from workbench.report.expectations import Verdict
+from workbench.report.figure import Figure
 from workbench.report.labels import SCOPE_TITLES
 from workbench.report.methods import methods_tables
 from workbench.report.panels import PLOTS
-from workbench.report.plots import Figure, draw_plots
+from workbench.report.plots import draw_plots
 from workbench.report.prose import (
     MEASURED,
     control_sentences,
@@ -25,6 +26,7 @@ from workbench.report.prose import (
     result_sentences,
     summary,
 )
+from workbench.report.published import Section
 from workbench.report.search import search_section
 from workbench.report.tables import (
     cells,
@@ -49,10 +51,13 @@ def write_report(
     recipe_text: str,
     verdicts: Sequence[Verdict],
     searches: Mapping[str, Any] | None = None,
+    notes: Sequence[str] = (),
+    published: Sequence[Section] = (),
 ) -> list[Figure]:
     """Write `report.html`, `report.md` and `plots/*.png` into a run folder; the same input gives the same files.
 
-    Returns the plots. `searches`: what the accuracy-aware search found, by model.
+    Returns the plots. `searches`: what the accuracy-aware search found, by model. `notes`: sentences about how it was measured.
+    `published`: the published tables with these rows below theirs.
 
     `machine` is the fingerprint as the run stored it, or {"machines": [...]} for the runs of several. A `date` in a
     fingerprint is shown, since the report reads no clock.
@@ -71,6 +76,7 @@ def write_report(
         "summary": summary(records, verdicts),
         "sentences": result_sentences(records, metrics, machines),
         "scopes": [(SCOPE_TITLES[scope], table) for scope in Scope if not (table := field_table(records, scope)).empty],
+        "published": published,
         "methods": methods_tables(records),
         "trade_off": trade_off,
         "figures": figures,
@@ -80,7 +86,7 @@ def write_report(
         "reasons": reasons(records),
         "metrics": metrics_table([metric for metric in metrics if metric.name not in NAMES]),
         "rows": long_table(records),
-        "measured": [*MEASURED, *control_sentences(metrics), *disturbance_sentences(metrics)],
+        "measured": [*notes, *MEASURED, *control_sentences(metrics), *disturbance_sentences(metrics)],
         "machines": [machine_facts(one) for one in machines],
         "recipe": recipe_text,
     }

@@ -1,32 +1,23 @@
 """The plots of a report as PNG files, each with a table and a sentence that hold the same facts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from workbench.files import write_bytes
-from workbench.records import Metric, Record
+from workbench.records import Metric, Record, Scope
 from workbench.report.bars import Bar, Panel, render
+from workbench.report.figure import Figure
 from workbench.report.labels import number
 from workbench.report.panels import PLOTS, Per, Plot, plot_panels, plot_rows
+from workbench.report.parts import draw_parts
 
 COUNTED = {"repeats": "timed calls of each model", "evaluation_samples": "evaluation samples"}
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A drawn plot: its PNG, its title, and the same facts as one sentence and as a table."""
-
-    path: Path
-    title: str
-    alt: str
-    table: pd.DataFrame
-
-
 def draw_plots(records: Sequence[Record], metrics: Sequence[Metric], *, out_dir: Path, caption: str) -> list[Figure]:
-    """Draw latency (ms), speed-up, accuracy drop (points) and model size (MB) as PNG files in `out_dir`.
+    """Draw latency (ms) and its parts, speed-up, accuracy drop (points) and model size (MB) as PNG files in `out_dir`.
 
     A plot without data is not drawn, and an older file of it is removed. Each plot's own n stands before `caption`.
     """
@@ -40,7 +31,9 @@ def draw_plots(records: Sequence[Record], metrics: Sequence[Metric], *, out_dir:
         panels = plot_panels(plot, rows, metrics)
         write_bytes(path, render(panels, title=plot.title, caption=counted(plot.count, rows, metrics) + caption))
         figures.append(Figure(path, plot.title, _sentence(plot, panels), _table(plot, panels)))
-    return figures
+    timed = [row for row in records if row.scope is Scope.END_TO_END]
+    parts = draw_parts(records, metrics, out_dir=out_dir, caption=counted("repeats", timed, metrics) + caption)
+    return [*figures[:1], parts, *figures[1:]] if parts else figures
 
 
 def counted(name: str, rows: Sequence[Record], metrics: Sequence[Metric]) -> str:

@@ -9,8 +9,8 @@ import pandas as pd
 
 from workbench.files import write_bytes
 from workbench.records import Record, Status
+from workbench.report.figure import Figure
 from workbench.report.labels import count, number
-from workbench.report.plots import Figure
 from workbench.report.series import Chart, Series, render_charts
 
 JUDGED = (

@@ -9,8 +9,8 @@ import pandas as pd
 from workbench.files import write_bytes
 from workbench.records import Precision
 from workbench.report.bars import Bar, Panel, render
+from workbench.report.figure import Figure
 from workbench.report.labels import number
-from workbench.report.plots import Figure
 from workbench.report.series import Chart, Series, render_charts
 
 WORST = 20

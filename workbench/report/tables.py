@@ -113,14 +113,24 @@ def long_table(records: Sequence[Record]) -> pd.DataFrame:
 
 
 def reasons(records: Sequence[Record]) -> pd.DataFrame:
-    """Each distinct backend, device, precision, status and reason of the rows that are not `ok`, with the methods it holds for."""
+    """Each distinct backend, device, precision, status and reason of the rows that are not `ok`, with the methods it holds for.
+
+    Rows of several models are told apart; where one reason holds for all backends, as when there is no network, one line does.
+    """
+    models = len({row.model for row in records}) > 1
     found: dict[tuple[str, ...], list[str]] = {}
     for row in (row for row in records if row.status is not Status.OK):
-        key = (row.backend, row.device.value, precision_label(row), row.status.value, row.reason)
+        whole = models and _same_reason_everywhere(records, row)
+        where = ("all",) * 3 if whole else (row.backend, row.device.value, precision_label(row))
+        key = (*((row.model,) if models else ()), *where, row.status.value, row.reason)
         found.setdefault(key, []).append(method_label(row.method, row.variant))
-    lines = [(*key[:3], ", ".join(dict.fromkeys(names)), *key[3:]) for key, names in found.items()]
-    columns = ["Backend", "Device", "Precision", "Method", "Status", "Reason"]
+    lines = [(*key[:-2], ", ".join(dict.fromkeys(names)), *key[-2:]) for key, names in found.items()]
+    columns = [*(["Model"] if models else []), "Backend", "Device", "Precision", "Method", "Status", "Reason"]
     return pd.DataFrame(lines, columns=columns, dtype=object)
+
+
+def _same_reason_everywhere(records: Sequence[Record], row: Record) -> bool:
+    return {other.reason for other in records if other.model == row.model} == {row.reason}
 
 
 def metrics_table(metrics: Sequence[Metric]) -> pd.DataFrame:

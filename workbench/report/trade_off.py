@@ -8,9 +8,10 @@ import pandas as pd
 from workbench.files import write_bytes
 from workbench.records import Metric, Record, Status
 from workbench.report.bars import COLOURS, LABEL_LENGTH, shortened
+from workbench.report.figure import Figure
 from workbench.report.labels import number, place, row_label, varying
 from workbench.report.methods import compared_rows
-from workbench.report.plots import Figure, counted
+from workbench.report.plots import counted
 from workbench.report.series import MARKERS, Chart, Series, render_charts
 
 TITLE = "Accuracy drop against latency of each method"

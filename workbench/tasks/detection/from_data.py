@@ -108,7 +108,7 @@ class Detection(DetectionTask):
 
     def _read(self, data: DetectionData) -> list[Sample]:
         annotations, images = (self.folder / path if path else None for path in (data.annotations, data.images))
-        labels = self._names if self.options.labels else None
+        labels = list(self.label_names) or None
         found: list[LabelledImage] = []
         match data.format, annotations, images:
             case DataFormat.COCO, Path(), Path():
