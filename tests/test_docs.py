@@ -12,6 +12,7 @@ from workbench.cli import app
 from workbench.exit_codes import ExitCode
 from workbench.experiment import Recipe, validate
 from workbench.records import KEY_COLUMNS, Record
+from workbench.tasks.loader import task_options
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -51,6 +52,13 @@ def test_command_is_in_the_readme_or_reference_when_it_exists(command):
 def test_readme_recipe_is_valid_when_read():
     recipe = next(block for block in code_blocks(README, "yaml") if "schema_version" in block)
     assert validate(Recipe, yaml.safe_load(recipe), where="README").name == "mine"
+
+
+def test_detection_page_recipe_is_valid_when_read():
+    recipe, options = code_blocks((ROOT / "docs" / "detection.md").read_text(encoding="utf-8"), "yaml")
+    task = validate(Recipe, yaml.safe_load(recipe), where="docs").task
+    for changes in ({}, yaml.safe_load(options)):
+        validate(task_options(str(task.name)), task.options | changes, where="docs")
 
 
 def test_readme_workflow_is_yaml_when_read():

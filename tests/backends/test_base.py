@@ -208,6 +208,14 @@ def test_registry_covers_the_result_table_when_complete():
     assert set(BACKENDS) >= wanted
 
 
+def test_unstack_refuses_when_outputs_are_not_the_samples():
+    samples = [{"x": np.zeros((1, 3), np.float32)}] * 2
+    with pytest.raises(
+        UnsupportedError, match=r"^batch 2: output 'rows' is \[7, 6\], which cannot be split into 2 samples"
+    ):
+        unstack({"rows": np.zeros((7, 6))}, samples)
+
+
 def test_unstack_gives_each_sample_its_windows_when_they_differ_in_number():
     samples = [{"x": np.full((windows, 2), windows)} for windows in (3, 1, 2)]
     outputs = {"y": stack(samples)["x"] * 10, "z": np.arange(6)}

@@ -3,7 +3,7 @@
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 
-from workbench.lowering import onnx_runtime, openvino
+from workbench.lowering import onnx_runtime, openvino, tensorrt
+from workbench.lowering.half import to_half
 from workbench.lowering.placement import Placement, place
 from workbench.models.scales import ActivationRange, Scales
 
 OPSET = 17
-DIALECTS = {"onnxruntime": onnx_runtime.DIALECT, "openvino": openvino.DIALECT}
+DIALECTS = {"onnxruntime": onnx_runtime.DIALECT, "openvino": openvino.DIALECT, "tensorrt": tensorrt.DIALECT}
 STEPS = (
     "conv", "relu", "leaky_relu", "clip", "batch_norm", "residual", "concat", "max_pool", "average_pool", "nearest", "linear",
 )  # fmt: skip
@@ -57,7 +58,7 @@ class Network:
         bias = self.constant(self.random.normal(0, 0.3, channels).astype(np.float32), f"b{number}")
         return self.add("Conv", source, weight, bias, pads=[kernel // 2] * 4, group=group, kernel_shape=[kernel] * 2)
 
-    def model(self, *outputs: str) -> Any:
+    def model(self, *outputs: str, opset: int = OPSET) -> Any:
         inferred = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
         graph = helper.make_graph(
             self.nodes,
@@ -66,7 +67,7 @@ class Network:
             inferred,
             [numpy_helper.from_array(value, name) for name, value in self.constants.items()],
         )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
         model = shape_inference.infer_shapes(model)
         onnx.checker.check_model(model)
         return model
@@ -133,7 +134,12 @@ def run_openvino(model: Any, *samples: np.ndarray) -> list[np.ndarray]:
     return [np.array(found[output]) for x in samples for found in [compiled({0: x})] for output in compiled.outputs]
 
 
-RUNTIMES = {"onnxruntime": run, "openvino": run_openvino}
+def run_plain(model: Any, *samples: np.ndarray) -> list[np.ndarray]:
+    """Operator by operator, as the graph says: what stands for TensorRT where there is no GPU."""
+    return run(model, *samples, plain=True)
+
+
+RUNTIMES = {"onnxruntime": run, "openvino": run_openvino, "tensorrt": run_plain}
 
 
 def copy_of(model: Any) -> Any:
@@ -193,6 +199,11 @@ class Lowered:
         return self.placement.model
 
     @property
+    def constants(self) -> dict[str, np.ndarray]:
+        """What the lowered network stores."""
+        return {value.name: numpy_helper.to_array(value) for value in self.model.graph.initializer}
+
+    @property
     def pairs(self) -> set[str]:
         """Tensors that carry a pair."""
         return {node.input[0] for node in self.model.graph.node if node.op_type == "QuantizeLinear"}
@@ -203,7 +214,7 @@ class Lowered:
 
     def parameters(self, tensor: str) -> tuple[float, int]:
         """Scale and zero point of a tensor's quantizer."""
-        stored = {value.name: numpy_helper.to_array(value) for value in self.model.graph.initializer}
+        stored = self.constants
         node = next(n for n in self.model.graph.node if n.op_type == "QuantizeLinear" and n.input[0] == tensor)
         assert stored[node.input[2]].dtype == np.uint8
         return float(stored[node.input[1]]), int(stored[node.input[2]])
@@ -237,12 +248,16 @@ class Lowering:
         backend: str = "",
         kept: dict[str, str] | None = None,
         without: tuple[str, ...] = (),
+        half: bool = False,
     ) -> Lowered:
         backend = backend or self.backend
-        model, samples = network.model(*outputs), network.samples()
+        opset = tensorrt.HALF_OPSET if half else OPSET
+        model, samples = network.model(*outputs, opset=opset), network.samples()
         ranges = {name: found for name, found in measured_ranges(model, samples).items() if name not in without}
         scales = scales_of(ranges, **{backend: kept or {}})
-        placement = place(copy_of(model), scales, dialect=DIALECTS[backend])
+        placement = place(copy_of(model), scales, dialect=tensorrt.HALF_DIALECT if half else DIALECTS[backend])
+        if half:
+            placement = replace(placement, model=to_half(placement.model))
         onnx.checker.check_model(placement.model)
         return Lowered(model, placement, samples, backend)
 

@@ -11,11 +11,13 @@ from workbench.lowering.onnx_export import OPSET
 from workbench.models.model import Format, Model, copy_files
 from workbench.models.scales import Scales
 
-BACKENDS = ("onnxruntime", "openvino")
+BACKENDS = ("onnxruntime", "openvino", "tensorrt")
 JOBS = {
     "onnxruntime": "workbench.lowering.onnx_runtime:prepare_job",
     "openvino": "workbench.lowering.openvino:prepare_job",
+    "tensorrt": "workbench.lowering.tensorrt:prepare_job",
 }
+HALF_JOB = "workbench.lowering.tensorrt:prepare_half_job"
 FLOAT_JOB = "workbench.lowering.onnx_export:prepare_float_job"
 BOUND_DB = 20.0
 
@@ -109,17 +111,45 @@ def test_lowered_model_says_what_it_is_when_quantized(lowered, backend):
 
 def test_lowered_models_differ_when_the_dialects_do(lowered, exported):
     _, models = lowered
-    assert len({model.digest for model in (*models.values(), exported)}) == 3
+    assert len({model.digest for model in (*models.values(), exported)}) == 4
     pairs = {name: kinds(model)["QuantizeLinear"] for name, model in models.items()}
-    assert pairs["openvino"] == 4 < pairs["onnxruntime"]
+    assert pairs["openvino"] == 4 < pairs["tensorrt"] == 5 < pairs["onnxruntime"]  # a pool more
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_lowered_model_is_near_float_when_run(lowering, lowered, exported, samples, backend):
     before, after = (onnx.load(str(model.onnx_file)) for model in (exported, lowered[1][backend]))
     batch = np.concatenate(samples)
-    runner = {"onnxruntime": lowering.run, "openvino": lowering.run_openvino}[backend]
+    runner = {"onnxruntime": lowering.run, "openvino": lowering.run_openvino, "tensorrt": lowering.run}[backend]
     assert BOUND_DB < lowering.decibels(lowering.run(before, batch), runner(after, batch)) < 100
+
+
+@pytest.mark.parametrize("quantized", [True, False])
+def test_half_model_is_near_float_when_run(
+    lowering, imported, lowered, exported, samples, run_native, tmp_path, quantized
+):
+    source = lowered[0] if quantized else imported["tiny"]
+    outcome = run_native(HALF_JOB, model=source.folder, models=tmp_path)
+    assert outcome.status == "ok", outcome.reason
+    made = Model.open(tmp_path / outcome.value["digest"], verify=True)
+    after = onnx.load(str(made.onnx_file))
+    onnx.checker.check_model(after, full_check=True)
+    assert made.manifest.options == {"opset": 19, "dialect": "tensorrt+fp16" if quantized else "float16"}
+    assert [opset.version for opset in after.opset_import] == [19]
+    batch = np.concatenate(samples)
+    loss = lowering.decibels(lowering.run(onnx.load(str(exported.onnx_file)), batch), lowering.run(after, batch))
+    assert (BOUND_DB if quantized else 50) < loss < 100
+
+
+@pytest.mark.parametrize("job", [JOBS["tensorrt"], HALF_JOB])
+def test_tensorrt_refuses_a_model_when_others_quantized_it(imported, scales, run_native, tmp_path, job):
+    made = quantized_model(imported["tiny"], scales)
+    with Model.build(tmp_path / "given") as draft:
+        copy_files(made, draft.folder)
+        draft.manifest = made.manifest.model_copy(update={"method": "published"})
+    outcome = run_native(job, model=draft.model.folder, models=tmp_path / "models")
+    assert outcome.status == "unsupported"
+    assert "int32 biases, which TensorRT refuses; quantize the float model" in outcome.reason
 
 
 def test_job_is_unsupported_when_the_model_names_no_twin(imported, scales, run_native, tmp_path):

@@ -8,7 +8,7 @@ from workbench.lowering import onnx_runtime
 from workbench.lowering.placement import facts, place
 from workbench.models.scales import ALL_BACKENDS, ActivationRange, Scales
 
-BACKENDS = pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+BACKENDS = pytest.mark.parametrize("backend", ["onnxruntime", "openvino", "tensorrt"])
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_any_batch_runs_when_the_batch_is_dynamic(lowering, backend):
     pool = network.add("GlobalAveragePool", network.add("Relu", network.conv("x")))
     flat = network.add("Flatten", pool)
     found = lowering(network, network.add("Gemm", flat, network.weight(8, 4)), backend=backend)
-    runner = {"onnxruntime": lowering.run, "openvino": lowering.run_openvino}[backend]
+    runner = {"onnxruntime": lowering.run, "openvino": lowering.run_openvino, "tensorrt": lowering.run}[backend]
     x = np.concatenate(found.samples[:3])
     assert found.model.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "n"
     assert lowering.decibels(lowering.run(found.before, x), runner(found.model, x)) > 20

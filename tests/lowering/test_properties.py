@@ -18,6 +18,7 @@ EXAMPLES = 50
 MATRIX = ("Conv", "Gemm", "MatMul")
 BACKENDS = [
     "onnxruntime",
+    "tensorrt",
     pytest.param(
         "openvino", marks=pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is not installed")
     ),

@@ -87,6 +87,7 @@ def test_load_task_finds_each_task_of_the_package_when_named(name):
         "classification": {"images": "photos"},
         "images": {"calibration_folder": "images", "preprocess": "yolo"},
         "segmentation": {"images": "photos", "masks": "masks"},
+        "synthetic": {"architecture": "resnet50"},
         "text": {"vocabulary": "vocab.txt", "data": "dev.tsv"},
         "detection": {"decoder": "yolov5", "evaluation": {"format": "yolo", "images": "images"}},
     }
@@ -247,3 +248,14 @@ def test_load_task_leaves_a_task_alone_when_it_takes_no_deploy_file(task_file):
     assert (
         load_task(task_spec(TaskSource(file=task_file), task_file.parent, deploy_file=Path("x.yaml"))).options.size == 3
     )
+
+
+def test_task_digest_differs_when_a_truth_does(task_file):
+    first = check_task_job(None, task=spec(task_file))["task_digest"]
+    truth = task_file.parent / "truth.txt"
+    truth.write_text("0")
+    read = "truth=int((self.folder / 'truth.txt').read_text())"
+    task_file.write_text(TASK.replace("truth=0", read))
+    second = check_task_job(None, task=spec(task_file))["task_digest"]
+    truth.write_text("1")
+    assert len({first, second, check_task_job(None, task=spec(task_file))["task_digest"]}) == 3

@@ -169,10 +169,19 @@ def stack(samples: Sequence[Arrays]) -> Arrays:
 
 
 def unstack(outputs: Arrays, samples: Sequence[Arrays]) -> list[Arrays]:
-    """Split the outputs of `stack(samples)` into one dictionary a sample, each with that sample's leading axis."""
+    """Split the outputs of `stack(samples)` into one dictionary a sample, each with that sample's leading axis.
+
+    Raises UnsupportedError when an output's entries are not the samples', such as a detector's rows for all images together.
+    """
     if len(samples) == 1:
         return [outputs]
-    ends = np.cumsum([len(next(iter(sample.values()))) for sample in samples])[:-1]
+    *ends, total = np.cumsum([len(next(iter(sample.values()))) for sample in samples])
+    for name, value in outputs.items():
+        if value.shape[:1] != (total,):
+            raise UnsupportedError(
+                f"batch {len(samples)}: output {name!r} is {list(value.shape)}, which cannot be split into {total} samples; "
+                "deploy with batch 1, or cut a detector's suppression off (model.strip_nms)"
+            )
     parts = {name: np.split(value, ends) for name, value in outputs.items()}
     return [{name: part[index] for name, part in parts.items()} for index in range(len(samples))]
 

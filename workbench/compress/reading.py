@@ -92,7 +92,8 @@ def compose(
     precision = "int8" if method and METHODS[method].integer else "fp32"
     recipe = {
         "name": re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-") or "compress",
-        "model": source.recipe,
+        # What is written is to be what was given, suppression included.
+        "model": source.recipe | {"strip_nms": False},
         "task": data.recipe,
         "quantize": [{"method": method, **(options or {})}] if method else [],
         "deploy": [{"backend": b, "device": flags.device, "precision": precision} for b in DEPLOYMENTS[flags.device]],

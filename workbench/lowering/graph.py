@@ -38,6 +38,7 @@ class Graph:
         """Learn anew who makes and reads each tensor, after nodes were changed."""
         self._makers = {name: node for node in self.nodes for name in node.output}
         self._bounds: dict[str, Bounds] = {}
+        self._depths: dict[str, int] = {}
         self._readers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
         for node in self.nodes:
             for name in dict.fromkeys(node.input):
@@ -60,6 +61,14 @@ class Graph:
         """The one node that reads a tensor, if it is the only use of it."""
         readers = self.readers(tensor)
         return readers[0] if len(readers) == 1 and tensor not in self.outputs else None
+
+    def depth(self, tensor: str) -> int:
+        """How many operators lie on the longest way from the inputs to a tensor."""
+        if not self._depths:
+            for node in self.nodes:
+                deepest = max((self._depths.get(name, 0) for name in node.input), default=0)
+                self._depths.update(dict.fromkeys(node.output, deepest + 1))
+        return self._depths.get(tensor, 0)
 
     def bounds(self, tensor: str) -> Bounds:
         """Limits that the operators before a tensor guarantee for its values."""

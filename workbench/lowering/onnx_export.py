@@ -35,12 +35,12 @@ def land(
 
     with Model.build(models, source=source) as draft:
         onnx.save(network, str(draft.folder / "model.onnx"))
-        draft.manifest = exported_manifest(source, dialect=dialect, facts=facts)
+        draft.manifest = _manifest(source, network, dialect=dialect, facts=facts or {})
     assert draft.model is not None
     return draft.model
 
 
-def export_float(source: Model) -> "onnx.ModelProto":
+def export_float(source: Model, *, opset: int = OPSET) -> "onnx.ModelProto":
     """The simplified ONNX network of a float Paddle Model; tensors that are left keep their Paddle names.
 
     Raises UnsupportedError for a quantized Model and when inputs or outputs got lost. paddle2onnx aborts the whole process
@@ -48,7 +48,7 @@ def export_float(source: Model) -> "onnx.ModelProto":
     """
     if source.manifest.precision != "fp32":
         raise UnsupportedError(f"model {source.label} is {source.manifest.precision}: only a float network is exported")
-    return _whole(simplify(_paddle2onnx(source)), source)
+    return _whole(simplify(_paddle2onnx(source, opset=opset)), source)
 
 
 def export_published(source: Model) -> "onnx.ModelProto":
@@ -79,20 +79,19 @@ def _whole(exported: "onnx.ModelProto", source: Model) -> "onnx.ModelProto":
     return exported
 
 
-def exported_manifest(source: Model, *, dialect: str, facts: dict[str, Any] | None = None) -> Manifest:
-    """The manifest of a Model that was exported from `source` in a backend's dialect, with what lowering found out."""
+def _manifest(source: Model, network: "onnx.ModelProto", *, dialect: str, facts: dict[str, Any]) -> Manifest:
     return source.manifest.model_copy(
         update={
             "format": Format.ONNX,
             "parent": source.digest,
-            "options": {"opset": OPSET, "dialect": dialect},
-            "facts": source.manifest.facts | (facts or {}),
+            "options": {"opset": network.opset_import[0].version, "dialect": dialect},
+            "facts": source.manifest.facts | facts,
             "versions": {name: package_version(name) or "" for name in ("paddle2onnx", "onnxruntime")},
         }
     )
 
 
-def _paddle2onnx(source: Model) -> "onnx.ModelProto":
+def _paddle2onnx(source: Model, *, opset: int = OPSET) -> "onnx.ModelProto":
     import onnx
     import paddle2onnx
 
@@ -100,7 +99,7 @@ def _paddle2onnx(source: Model) -> "onnx.ModelProto":
         paddle2onnx.export(
             str(source.paddle_prefix.with_suffix(".pdmodel")),
             str(source.paddle_prefix.with_suffix(".pdiparams")),
-            opset_version=OPSET,
+            opset_version=opset,
             deploy_backend="onnxruntime",
             # Its own optimizer folds a bias into the convolution and leaves the result the name of the sum's *input*: a
             # range would silently be taken for another tensor's.

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from workbench.lowering.graph import Graph
 from workbench.lowering.ranges import Interval, Quantizer, Ranges, unsigned
@@ -36,10 +39,17 @@ class Dialect:
     better_in_float: frozenset[str]
     int32_bias: bool
     quantizer: Callable[[Interval, tuple[float, float]], Quantizer] = unsigned
+    scale_type: type[np.floating[Any]] = np.float32
+    smallest_scale: float = float(np.finfo(np.float32).tiny)
 
     def rules_for(self, node: "onnx.NodeProto") -> list[Rule]:
         """The rules that look at a node of this kind."""
         return [rule for rule in self.rules if node.op_type in rule.operators]  # type: ignore[attr-defined]
+
+    def storable(self, scale: NDArray[Any]) -> NDArray[np.float32]:
+        """The nearest scales that the backend can hold: none too small, all values of `scale_type`, as float32."""
+        clamped: NDArray[np.float32] = np.maximum(scale, self.smallest_scale).astype(self.scale_type).astype(np.float32)
+        return clamped
 
 
 @dataclass

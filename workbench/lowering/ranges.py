@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -9,18 +10,22 @@ from workbench.lowering.graph import RESHAPING, Graph, keeps_range
 from workbench.models.scales import Scales
 
 UNSIGNED_LEVELS = 255
+INT8_TOP = 127
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Values from `minimum` <= 0 to `maximum` >= 0, in the tensor's own units."""
+    """Values from `minimum` <= 0 to `maximum` >= 0, or up to `absmax` on both sides of 0, in the tensor's own units."""
 
     minimum: float
     maximum: float
+    absmax: float
 
     def union(self, other: "Interval") -> "Interval":
         """The smallest interval that holds both."""
-        return Interval(min(self.minimum, other.minimum), max(self.maximum, other.maximum))
+        return Interval(
+            min(self.minimum, other.minimum), max(self.maximum, other.maximum), max(self.absmax, other.absmax)
+        )
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,11 @@ def unsigned(interval: Interval, bounds: tuple[float, float]) -> Quantizer:
     while zero_point == 0 and scale * np.float32(UNSIGNED_LEVELS) > bounds[1]:
         scale = np.nextafter(scale, np.float32(0))
     return Quantizer(scale, zero_point)
+
+
+def symmetric(interval: Interval, bounds: tuple[float, float]) -> Quantizer:
+    """int8 around 0: scale = absmax / 127, and no wider than the `bounds` that the tensor's operator guarantees."""
+    return Quantizer(np.float32(min(interval.absmax, max(-bounds[0], bounds[1])) / INT8_TOP), np.int8(0))
 
 
 class Ranges:
@@ -107,7 +117,7 @@ class Ranges:
             return None
         if tensor in self._scales:
             found = self._scales[tensor]
-            return Interval(found.minimum, found.maximum)
+            return Interval(found.minimum, found.maximum, found.absmax)
         return self._before(tensor) or self._behind(tensor)
 
     def _before(self, tensor: str) -> Interval | None:
@@ -119,7 +129,7 @@ class Ranges:
         known = [interval for interval in found if interval is not None]
         if not known or len(known) < len(found):
             return None
-        return Interval(min(i.minimum for i in known), max(i.maximum for i in known))
+        return reduce(Interval.union, known)
 
     def _behind(self, tensor: str) -> Interval | None:
         """The range of the same values in another shape."""

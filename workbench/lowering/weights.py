@@ -1,5 +1,6 @@
 """Stored weights and biases as runtimes with INT8 kernels want them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -7,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.lowering.graph import Graph, attribute
+from workbench.lowering.ranges import INT8_TOP
 from workbench.models.scales import WeightRange
 
 if TYPE_CHECKING:
     import onnx
 
 MATRIX_OPERATORS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
-INT8_TOP = 127
 # A quarter of int32: room for the sum of products that the bias is added to.
 LARGEST_BIAS = 2**29
 
@@ -53,10 +54,12 @@ def quantize_weight(
     known: WeightRange | None = None,
     bias: NDArray[np.float32] | None = None,
     input_scale: float = 1.0,
+    storable: Callable[[NDArray[Any]], NDArray[np.float32]] | None = None,
 ) -> QuantizedWeight:
     """Symmetric int8 per output channel: scale = absmax / 127, with the absmax that quantization chose where it is `known`.
 
     A channel of nearly no weight gets a coarser scale, so that its bias fits int32 at (input scale x weight scale).
+    `storable` gives the scales that the backend can hold; the values are rounded to those.
     """
     channels = weight.shape[axis]
     absmax = np.abs(np.moveaxis(weight, axis, 0).reshape(channels, -1)).max(axis=1).astype(np.float64)
@@ -65,7 +68,7 @@ def quantize_weight(
     scale = np.maximum(absmax / INT8_TOP, np.finfo(np.float32).tiny)
     if bias is not None and bias.size == channels:
         scale = np.maximum(scale, np.abs(bias) / (input_scale * LARGEST_BIAS))
-    scale = scale.astype(np.float32)
+    scale = scale.astype(np.float32) if storable is None else storable(scale)
     values = np.rint(weight / _along(scale, axis, weight.ndim)).clip(-INT8_TOP, INT8_TOP).astype(np.int8)
     return QuantizedWeight(values, scale, axis)
 

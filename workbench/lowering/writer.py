@@ -1,5 +1,6 @@
 """Writing the Q/DQ pairs of a plan into its graph."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,9 +33,12 @@ class _Writer:
         self._graph = plan.graph
         self._dialect = dialect
         self._quantizers: dict[str, Quantizer] = {
-            tensor: dialect.quantizer(interval, plan.graph.bounds(tensor))
+            tensor: self._storable(dialect.quantizer(interval, plan.graph.bounds(tensor)))
             for tensor, interval in plan.ranges.resolve(plan.pairs).items()
         }
+
+    def _storable(self, quantizer: Quantizer) -> Quantizer:
+        return replace(quantizer, scale=np.float32(self._dialect.storable(np.asarray(quantizer.scale))))
 
     def pair(self, tensor: str) -> list["onnx.NodeProto"]:
         """The nodes of a tensor's pair, if it carries one."""
@@ -70,6 +74,7 @@ class _Writer:
             known=self._plan.weight_ranges.get(name),
             bias=bias,
             input_scale=input_scale,
+            storable=self._dialect.storable,
         )
         label = node.output[0]
         node.input[1] = f"{label}.weight"

@@ -72,8 +72,8 @@ def reference_page() -> str:
         "### `task`\n\n" + _keys(TaskSource),
         *(f"#### Options of `name: {name}`\n\n{_keys(task_options(name))}" for name in sorted(TASKS)),
         *(
-            f"#### `{key}` of a task on images\n\n{_keys(block)}"
-            for key, block in _blocks(task_options(name) for name in sorted(TASKS)).items()
+            f"#### `{'` or `'.join(keys)}` of a task\n\n{_keys(block)}"
+            for block, keys in _blocks(map(task_options, sorted(TASKS))).items()
         ),
         "### `quantize` (a list)\n\n" + _keys(Quantization),
         "#### `accuracy`\n\n" + _keys(AccuracyTarget),
@@ -82,8 +82,8 @@ def reference_page() -> str:
             for name, method in METHODS.items()
         ),
         *(
-            f"#### `{key}` of a method that trains\n\n{_keys(block)}"
-            for key, block in _blocks(method.Options for method in METHODS.values()).items()
+            f"#### `{'` or `'.join(keys)}` of a method that trains\n\n{_keys(block)}"
+            for block, keys in _blocks(method.Options for method in METHODS.values()).items()
         ),
         "### `deploy` (a list)\n\n" + _keys(Deployment),
         *(
@@ -124,14 +124,14 @@ def _allow_single_values(parts: dict[str, Any]) -> None:
             choice["properties"][name] = {"anyOf": [field, field["items"]], "description": field.get("description", "")}
 
 
-def _blocks(models: Iterable[type[BaseModel]]) -> dict[str, type[BaseModel]]:
-    """The groups of options that models share, by their key."""
-    found: dict[str, type[BaseModel]] = {}
+def _blocks(models: Iterable[type[BaseModel]]) -> dict[type[BaseModel], list[str]]:
+    """The groups of options in them, and the keys under which they stand."""
+    found: dict[type[BaseModel], list[str]] = {}
     for model in models:
         for key, field in model.model_fields.items():
             for kind in (field.annotation, *get_args(field.annotation)):
-                if isinstance(kind, type) and issubclass(kind, BaseModel):
-                    found[key] = kind
+                if isinstance(kind, type) and issubclass(kind, BaseModel) and key not in found.setdefault(kind, []):
+                    found[kind].append(key)
     return found
 
 

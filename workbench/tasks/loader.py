@@ -4,8 +4,9 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from workbench.errors import InputError
 from workbench.experiment import TaskSource, validate
 from workbench.files import content_hash, file_digest
-from workbench.tasks.base import Task, TaskOptions
+from workbench.tasks.base import Sample, Task, TaskOptions
 
 MAY_SHARE = ("calibration", "training")
 TASKS = {
@@ -132,12 +133,25 @@ def check_task_job(channel: Any, *, task: dict[str, Any]) -> dict[str, Any]:
     files = [_digest(file) for file in loaded.files()]
     return {name: len(samples) for name, samples in sets.items()} | {
         "task_digest": content_hash(
-            [task_digest(TaskSource.model_validate(task["source"])), list(digests.values()), files]
+            [
+                task_digest(TaskSource.model_validate(task["source"])),
+                list(digests.values()),
+                [_plain_truths(samples) for samples in sets.values()],
+                files,
+            ]
         ),
         "metric": loaded.primary_metric,
         "higher_is_better": loaded.higher_is_better,
         "nms": loaded.nms,
     }
+
+
+def _plain_truths(samples: Sequence[Sample]) -> str:
+    """The truths as text; empty for those that json cannot hold, whose files the task names."""
+    try:
+        return json.dumps([sample.truth for sample in samples])
+    except TypeError:
+        return ""
 
 
 def _digest(file: Path) -> str:

@@ -234,7 +234,7 @@ def test_options_are_refused_when_they_do_not_fit(data, options, said):
         load_task(spec(data, **{"evaluation": COCO} | options))
 
 
-@pytest.mark.parametrize(("text", "said"), [(None, "cannot read"), ("\n\n", "no class name in"), ("person\n", "category 'toothbrush' is not in")])  # fmt: skip
+@pytest.mark.parametrize(("text", "said"), [(None, "no such file"), ("\n\n", "no class name in"), ("person\n", "category 'toothbrush' is not in")])  # fmt: skip
 def test_labels_are_refused_when_they_do_not_fit(data, text, said):
     if text is not None:
         (data / "names.txt").write_text(text)

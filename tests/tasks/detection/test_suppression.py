@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from workbench.tasks.detection.suppression import overlaps, suppress
 
@@ -46,6 +48,22 @@ def test_suppress_keeps_what_the_reference_keeps_when_boxes_are_random(seed, cou
     pixels = float(seed % 2)
     found = suppress(boxes, scores, classes, max_iou=0.4, limit=limit, pixels=pixels)
     assert found.tolist() == reference(boxes, scores, classes, max_iou=0.4, limit=limit, pixels=pixels)
+
+
+ON_A_GRID = st.tuples(*[st.integers(0, 5)] * 4, st.integers(0, 3), st.integers(0, 1))
+
+
+@given(
+    rows=st.lists(ON_A_GRID, max_size=40), max_iou=st.sampled_from([0.01, 0.25, 0.5, 1.0]), pixels=st.sampled_from([0.0, 1.0]),
+    limit=st.sampled_from([None, 0, 3]),
+)  # fmt: skip
+def test_suppress_keeps_what_the_reference_keeps_when_boxes_lie_on_a_grid(rows, max_iou, pixels, limit):
+    """Few places, sizes and scores: boxes that are the same, touch, have no area or tie."""
+    values = np.array(rows, np.float32).reshape(-1, 6)
+    boxes = np.hstack([values[:, :2], values[:, :2] + values[:, 2:4]])
+    scores, classes = values[:, 4] / 4, values[:, 5].astype(np.int64)
+    found = suppress(boxes, scores, classes, max_iou=max_iou, limit=limit, pixels=pixels)
+    assert found.tolist() == reference(boxes, scores, classes, max_iou=max_iou, limit=limit, pixels=pixels)
 
 
 @pytest.mark.parametrize(

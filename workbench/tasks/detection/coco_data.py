@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from workbench.tasks.detection.masks import RunLengths
 
 
 def read_coco(
-    annotations: Path, images: Path, *, labels: list[str] | None = None, masks: bool = False
+    annotations: Path, images: Path, *, labels: Sequence[str] | None = None, masks: bool = False
 ) -> list[LabelledImage]:
     """The images of a json file; raises InputError.
 
@@ -52,7 +53,7 @@ def _read(path: Path) -> dict[str, Any]:
     return data
 
 
-def _classes(categories: list[dict[str, Any]], labels: list[str] | None, path: Path) -> dict[int, int]:
+def _classes(categories: list[dict[str, Any]], labels: Sequence[str] | None, path: Path) -> dict[int, int]:
     """Category id -> class."""
     if labels is None:
         return {number: index for index, number in enumerate(sorted(category["id"] for category in categories))}

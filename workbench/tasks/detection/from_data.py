@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from workbench.tasks.base import Sample
 from workbench.tasks.detection.coco_data import read_coco
-from workbench.tasks.detection.labelled import LabelledImage, read_labels
+from workbench.tasks.detection.labelled import LabelledImage
 from workbench.tasks.detection.task import DetectionOptions, DetectionTask
 from workbench.tasks.detection.voc_data import read_voc
 from workbench.tasks.detection.yolo_data import read_yolo
@@ -30,7 +30,7 @@ class DetectionData(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    format: DataFormat
+    format: DataFormat = Field(description="how annotations are written")
     annotations: Path | None = Field(
         None, description="coco: the json file; voc: a folder like VOC2007 or a list in it; yolo: folder of the labels"
     )
@@ -108,7 +108,7 @@ class Detection(DetectionTask):
 
     def _read(self, data: DetectionData) -> list[Sample]:
         annotations, images = (self.folder / path if path else None for path in (data.annotations, data.images))
-        labels = read_labels(self.folder / self.options.labels) if self.options.labels else None
+        labels = list(self.label_names) or None
         found: list[LabelledImage] = []
         match data.format, annotations, images:
             case DataFormat.COCO, Path(), Path():

@@ -21,19 +21,6 @@ class LabelledImage:
         return Sample.from_file(self.path, truth=self.truth, decode=read_image)
 
 
-def read_labels(path: Path) -> list[str]:
-    """The class names in a file, one a line, in the order of class numbers; raises InputError."""
-    try:
-        names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError):
-        raise InputError(
-            f"task.options.labels: cannot read {path}; give a text file with one class name a line"
-        ) from None
-    if not names:
-        raise InputError(f"task.options.labels: no class name in {path}; write one a line")
-    return names
-
-
 def require_file(path: Path, *, what: str) -> Path:
     """`path`, if there is such a file; raises InputError."""
     if not path.is_file():

@@ -42,27 +42,28 @@ class ClassMatches:
             return None
         counts = weights[self.images]
         right, wrong = (np.cumsum(kind * counts, axis=1) for kind in (self.right, self.wrong))
-        precision = right / np.maximum(right + wrong, np.spacing(1))
+        precision = np.zeros((right.shape[0], right.shape[1] + 1))
+        precision[:, :-1] = right / np.maximum(right + wrong, np.spacing(1))
         return Curves(right / wanted, np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1])
 
 
 @dataclass(frozen=True)
 class Curves:
-    """Recall after each box, and the best precision from there on: [overlaps, boxes] both."""
+    """Recall after each box, and the best precision from there on."""
 
-    recall: NDArray[np.float64]
-    precision: NDArray[np.float64]
+    recall: NDArray[np.float64]  # [overlaps, boxes]
+    precision: NDArray[np.float64]  # [overlaps, boxes + 1]: 0 beyond the last box
 
     def at(self, recalls: NDArray[np.float64]) -> NDArray[np.float64]:
         """The precision [overlaps, recalls] where each of `recalls` is reached first; 0 where it never is."""
-        padded = np.pad(self.precision, ((0, 0), (0, 1)))
-        first = [np.searchsorted(row, recalls, side="left") for row in self.recall]
-        return np.take_along_axis(padded, np.array(first), axis=1)
+        first = np.array([row.searchsorted(recalls) for row in self.recall])
+        read: NDArray[np.float64] = self.precision[np.arange(len(first))[:, np.newaxis], first]
+        return read
 
     def area(self) -> NDArray[np.float64]:
         """The area [overlaps] under each curve."""
         steps = np.diff(self.recall, axis=1, prepend=0)
-        area: NDArray[np.float64] = (steps * self.precision).sum(axis=1)
+        area: NDArray[np.float64] = (steps * self.precision[:, :-1]).sum(axis=1)
         return area
 
 

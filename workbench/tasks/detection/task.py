@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from workbench.tasks.base import Inputs, Outputs, Task, TaskOptions
+from workbench.tasks.base import Inputs, Outputs
+from workbench.tasks.deploy_files import Family
 from workbench.tasks.detection.coco_metric import CocoMetric
 from workbench.tasks.detection.decoders import (
     Candidates,
@@ -25,7 +26,7 @@ from workbench.tasks.detection.graph_suppression import Suppression, read_suppre
 from workbench.tasks.detection.masks import find_masks, image_masks
 from workbench.tasks.detection.suppression import suppress
 from workbench.tasks.detection.voc_metric import VocMetric
-from workbench.tasks.labels import read_labels
+from workbench.tasks.image_task import ImageOptions, ImageTask
 from workbench.tasks.preparation import Geometry, Preparation, Resize
 
 SCALE_FACTOR = "scale_factor"
@@ -55,15 +56,12 @@ class AveragePrecision(StrEnum):
     """`AP50_area`: overlap 0.50, area under the curve (Pascal VOC from 2010 on); `AP50_11_point` (VOC2007) beside it."""
 
 
-class DetectionOptions(TaskOptions):
+class DetectionOptions(ImageOptions):
     """How an image becomes a detector's inputs, and its outputs boxes."""
 
     decoder: Decoder = Field(description="what the outputs hold")
     inputs: tuple[str, ...] = Field(
         ("images",), min_length=1, description="names of the model's inputs: the image's, `scale_factor`, `im_shape`"
-    )
-    preparation: Preparation = Field(
-        Preparation(size=(640, 640), resize=Resize.LETTERBOX), description="how an image becomes an input"
     )
     thresholds: Thresholds = Field(Thresholds.EVALUATION, description="scores and overlaps: for mAP, or for use")
     min_score: float | None = Field(None, ge=0, lt=1, description="least score; default: that of `thresholds`")
@@ -75,7 +73,6 @@ class DetectionOptions(TaskOptions):
         False, description="the model gives a mask with each row, to be compared with those of the data"
     )
     average_precision: AveragePrecision = Field(AveragePrecision.COCO, description="whose definition")
-    labels: Path | None = Field(None, description="file with one class name a line; relative to the recipe")
 
     @model_validator(mode="after")
     def _fits(self) -> "DetectionOptions":
@@ -84,7 +81,7 @@ class DetectionOptions(TaskOptions):
         return self
 
 
-class DetectionTask(Task):
+class DetectionTask(ImageTask):
     """Detection of objects; where the samples come from is for a subclass to say.
 
     A truth is {"width", "height", "boxes": [[class, x1, y1, x2, y2], ...]} in image pixels, and may have "crowd" and "difficult" (0 or 1 for
@@ -94,6 +91,8 @@ class DetectionTask(Task):
 
     Options: ClassVar[type[DetectionOptions]] = DetectionOptions
     primary_metric = "mAP"
+    family = Family.DETECTION
+    usual = Preparation(size=(640, 640), resize=Resize.LETTERBOX)
 
     def __init__(self, options: DetectionOptions, folder: Path) -> None:
         super().__init__(options, folder)
@@ -103,7 +102,7 @@ class DetectionTask(Task):
 
     def preprocess(self, image: NDArray[np.uint8]) -> tuple[Inputs, Geometry]:
         """Turn an RGB image, uint8 [height, width, 3], into float32 [1, 3, height, width] and what the model takes beside it."""
-        planes, geometry = self.options.preparation(image)
+        planes, geometry = self.preparation(image)
         scale = np.array([geometry.scale], np.float32)
         shape = np.rint(scale * np.array([geometry.original], np.float32))
         beside = {SCALE_FACTOR: scale, IMAGE_SHAPE: shape}
@@ -139,10 +138,6 @@ class DetectionTask(Task):
             found |= dict(zip(("mask_mAP", "mask_mAP50"), self._coco_masks(predictions, truths), strict=True))
         return found
 
-    def name_of(self, label: int) -> str:
-        """A class's name, or its number where it has none."""
-        return self._names[label] if label < len(self._names) else str(label)
-
     @property
     def nms(self) -> str:
         """Where boxes are suppressed: inside the network or outside of it."""
@@ -158,10 +153,6 @@ class DetectionTask(Task):
     def max_iou(self) -> float:
         """Boxes of one class may overlap as much."""
         return self.options.max_iou or DEFAULTS[self.options.thresholds][1]
-
-    @cached_property
-    def _names(self) -> Sequence[str]:
-        return read_labels(self.folder / self.options.labels) if self.options.labels else ()
 
     @cached_property
     def _cut_off(self) -> Suppression | None:

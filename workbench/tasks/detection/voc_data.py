@@ -1,5 +1,6 @@
 """Detection data in Pascal VOC's format: one xml file an image, and lists of image names (VOC2012 development kit, section 9)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,14 +15,16 @@ CLASSES = (
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp")
 
 
-def read_voc(given: Path, *, images: Path | None = None, labels: list[str] | None = None) -> list[LabelledImage]:
+def read_voc(given: Path, *, images: Path | None = None, labels: Sequence[str] | None = None) -> list[LabelledImage]:
     """The images of a folder like VOC2007 (all that have annotations), or of a list in its ImageSets/Main; raises InputError.
 
     `images`: their folder, where it is not JPEGImages. Classes are numbered as in `labels`; default: VOC's twenty, in order of name.
     """
     root, names = _names(given)
     folder = images or root / "JPEGImages"
-    return [_labelled(root / "Annotations" / f"{name}.xml", folder, labels or list(CLASSES)) for name in names]
+    return [
+        _labelled(root / "Annotations" / f"{name}.xml", folder, CLASSES if labels is None else labels) for name in names
+    ]
 
 
 def _names(given: Path) -> tuple[Path, list[str]]:
@@ -44,7 +47,7 @@ def _names(given: Path) -> tuple[Path, list[str]]:
     return given.parents[2], names
 
 
-def _labelled(file: Path, images: Path, labels: list[str]) -> LabelledImage:
+def _labelled(file: Path, images: Path, labels: Sequence[str]) -> LabelledImage:
     try:
         root = ElementTree.parse(require_file(file, what="annotations")).getroot()
         truth = _truth(root, labels)
@@ -58,7 +61,7 @@ def _labelled(file: Path, images: Path, labels: list[str]) -> LabelledImage:
     return LabelledImage(image, truth)
 
 
-def _truth(root: ElementTree.Element, labels: list[str]) -> dict[str, Any]:
+def _truth(root: ElementTree.Element, labels: Sequence[str]) -> dict[str, Any]:
     boxes, difficult = [], []
     for found in root.iter("object"):
         name = _text(found, "name")
