@@ -13,7 +13,7 @@ from pydantic import Field
 from workbench.experiment import Strict, validate
 from workbench.records import Device, Precision, Record, Scope, Status
 from workbench.report.groups import baseline_of, fastest, grouped, quantized_rows, speedup
-from workbench.report.labels import NOT_RUN, number
+from workbench.report.labels import NOT_RUN, model_label, number
 
 FILE = Path(__file__).with_name("published.yaml")
 PUBLISHED, HERE = "published", "here"
@@ -207,7 +207,7 @@ def _our_line(table: PublishedTable, group: Sequence[Record]) -> dict[str, Any]:
     ratio = speedup(best, baseline) if best else None
     failed = next((row for row in group if row.status is not Status.OK), None)
     return {
-        "Model": first.model + (" (random weights)" if first.weights == "random" else ""),
+        "Model": model_label(first),
         "Figures": HERE,
         "Backend": first.backend,
         "Hardware": f"{first.device.upper()} of machine {first.machine_id}",
