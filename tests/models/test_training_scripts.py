@@ -20,7 +20,7 @@ from workbench.compatibility import import_paddle
 
 paddle = import_paddle()
 script = importlib.import_module(f"workbench.models.train_{sys.argv[1]}")
-script.STEPS, script.BATCH = 2, 2
+script.CYCLES, script.BATCH = ((1, 1e-3), (1, 1e-3)), 2
 paddle.seed(0)
 network = script.train(0)
 from workbench.models.train_command import judge

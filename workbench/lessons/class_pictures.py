@@ -78,10 +78,10 @@ def _coloured(found: ClassMap) -> NDArray[np.uint8]:
 
 
 def _name(axes: Axes, *, classes: Sequence[str], found: ClassMap) -> None:
-    """Write its class's name on each larger region."""
+    """Write its class's name on each larger region, where there is more than one to tell from the ground."""
     import cv2
 
-    for number in np.unique(found[found > 0]):
+    for number in np.unique(found[found > 0]) if len(classes) > 2 else ():
         _, _, statistics, centres = cv2.connectedComponentsWithStats((found == number).astype(np.uint8))
         for region, (x, y) in zip(statistics[1:], centres[1:], strict=True):
             if region[cv2.CC_STAT_AREA] >= LABELLED:

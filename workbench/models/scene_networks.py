@@ -87,15 +87,15 @@ class Segmenter(nn.Layer):
         self.from8, self.side4 = conv_norm(WIDTH, 32, kernel=1), conv_norm(32, 32, kernel=1)
         self.from4, self.side2 = conv_norm(32, 16, kernel=1), conv_norm(16, 16, kernel=1)
         self.merge4, self.merge2 = conv_norm(32, 32), conv_norm(16, 16)
-        self.classes = nn.Conv2D(16, DIGITS + 1, 1)
+        self.classes = nn.Conv2D(16, 2, 1)
 
     def half(self, image: Any) -> Any:
-        """Image float32 [n, 3, 128, 128] to logits at every second pixel, [n, 11, 64, 64]."""
+        """Image float32 [n, 3, 128, 128] to logits at every second pixel, [n, 2, 64, 64]."""
         at2, at4, at8 = self.trunk(image)
         at4 = self.merge4(self.side4(at4) + functional.upsample(self.from8(at8), scale_factor=[2, 2]))
         at2 = self.merge2(self.side2(at2) + functional.upsample(self.from4(at4), scale_factor=[2, 2]))
         return self.classes(at2)
 
     def forward(self, image: Any) -> Any:
-        """Image float32 [n, 3, 128, 128] to logits [n, 11, 128, 128]: ground, then the ten digits."""
+        """Image float32 [n, 3, 128, 128] to logits [n, 2, 128, 128]: ground and ink."""
         return functional.upsample(self.half(image), scale_factor=[2, 2], mode="bilinear")

@@ -105,9 +105,8 @@ def train(seed: int) -> Any:
     from workbench.models.scene_networks import Detector
     from workbench.models.training import fit
 
-    network, scenes = Detector(), batches(seed)
-    for steps, peak in CYCLES:
-        fit(network, scenes, detection_loss, steps=steps, peak=peak)
+    network = Detector()
+    fit(network, batches(seed), detection_loss, cycles=CYCLES)
     return network
 
 

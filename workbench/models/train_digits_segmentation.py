@@ -1,4 +1,4 @@
-"""Trains the shipped segmenter of handwritten digits: `python -m workbench.models.train_digits_segmentation --out FILE`."""
+"""Trains the shipped segmenter of ink: `python -m workbench.models.train_digits_segmentation --out FILE`."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -14,10 +14,8 @@ from workbench.tasks.digits import normalise
 from workbench.tasks.digits_scenes import weights_scenes
 from workbench.tasks.digits_segmentation import DigitsSegmentation, DigitsSegmentationOptions
 
-STEPS = 200
+CYCLES = ((120, 3e-3),)  # steps and peak learning rate
 BATCH = 16
-PEAK = 3e-3  # learning rate
-GROUND_WEIGHT = 0.3  # there is far more ground than ink
 
 
 def batches(seed: int) -> Iterator[tuple[Any, Any]]:
@@ -27,7 +25,7 @@ def batches(seed: int) -> Iterator[tuple[Any, Any]]:
     while True:
         scenes = list(islice(source, BATCH))
         images = np.stack([normalise(scene.image) for scene in scenes])
-        maps = np.stack([scene.class_map for scene in scenes]).astype(np.int64)
+        maps = np.stack([scene.ink for scene in scenes]).astype(np.int64)
         yield paddle.to_tensor(images), paddle.to_tensor(maps)
 
 
@@ -38,19 +36,18 @@ def segmentation_loss(network: Any, batch: tuple[Any, Any]) -> Any:
 
     images, maps = batch
     row, column = (int(first) for first in paddle.randint(0, 2, [2]))
-    weight = paddle.to_tensor([GROUND_WEIGHT] + [1.0] * 10)
-    return functional.cross_entropy(network.half(images), maps[:, row::2, column::2], weight=weight, axis=1)
+    return functional.cross_entropy(network.half(images), maps[:, row::2, column::2], axis=1)
 
 
 def train(seed: int) -> Any:
-    """A trained segmenter; its trunk starts as that of the shipped detector, which knows the digits already."""
+    """A trained segmenter; its trunk starts as that of the shipped detector, which has seen digits already."""
     from workbench.models.scene_networks import Detector, Segmenter
     from workbench.models.training import fit
 
     network = Segmenter()
     detector = load_weights(Detector(), data_folder() / DETECTOR_WEIGHTS)
     network.trunk.set_state_dict(detector.trunk.state_dict())
-    fit(network, batches(seed), segmentation_loss, steps=STEPS, peak=PEAK)
+    fit(network, batches(seed), segmentation_loss, cycles=CYCLES)
     return network
 
 

@@ -14,9 +14,8 @@ from workbench.tasks.digits_parts import Part
 from workbench.tasks.digits_sentences import endless_pairs
 from workbench.tasks.digits_text import DigitsText, DigitsTextOptions
 
-STEPS = 1000
+CYCLES = ((1000, 3e-3),)  # steps and peak learning rate
 BATCH = 64
-PEAK = 3e-3  # learning rate
 
 
 def batches(seed: int) -> Iterator[list[Any]]:
@@ -45,7 +44,7 @@ def train(seed: int) -> Any:
     from workbench.models.training import fit
 
     network = Encoder()
-    fit(network, batches(seed), text_loss, steps=STEPS, peak=PEAK)
+    fit(network, batches(seed), text_loss, cycles=CYCLES)
     return network
 
 

@@ -38,6 +38,11 @@ class Scene:
     digits: NDArray[np.int64]
     class_map: NDArray[np.uint8]
 
+    @property
+    def ink(self) -> NDArray[np.uint8]:
+        """Where any digit is: uint8 [128, 128], 0 or 1."""
+        return (self.class_map > 0).astype(np.uint8)
+
 
 def draw_scene(digits: Digits, *seed: int) -> Scene:
     """A scene of some of the digits. All chance comes from `seed`: two scenes share scans, never their ground or their layout."""
