@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.cpu.subjects import REPOSITORY
-from benchmarks.trt_check.rows import Row, plain_table, write_rows
+from benchmarks.trt_check.rows import Row, plain_table, reasons, write_rows
 from benchmarks.trt_check.subjects import SUBJECTS, quantized_models
 from workbench.errors import InputError, WorkbenchError
 from workbench.launch import Outcome, run_job
@@ -41,9 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for found in _checked(options, folder):
         rows += found
         write_rows(folder, rows)
-    print(plain_table(rows))
-    for reason in dict.fromkeys(f"{row.model} {row.precision} {row.sm}: {row.reason}" for row in rows if row.reason):
-        print(reason)
+    print("\n".join([plain_table(rows), *reasons(rows)]))
     print(f"{len(rows)} rows: {folder}/results.csv")
     return int(not all(row.proven for row in rows if row.sm != TOLD_ONLY))
 

@@ -61,6 +61,16 @@ def plain_table(rows: Sequence[Row]) -> str:
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in table)
 
 
+def reasons(rows: Iterable[Row]) -> list[str]:
+    """A line for each reason that a model gave, with the rows that it stands in."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        if row.reason:
+            label = " ".join(filter(None, (row.model, row.method, row.variant)))
+            found.setdefault((label, row.reason), []).append(f"{row.precision} {row.sm}")
+    return [f"{label} ({', '.join(where)}): {reason}" for (label, reason), where in found.items()]
+
+
 def _cell(value: object) -> object:
     if value is None:
         return ""

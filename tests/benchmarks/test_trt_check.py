@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.trt_check import __main__ as command
 from benchmarks.trt_check.build import layers, name_products
-from benchmarks.trt_check.rows import Row, plain_table
+from benchmarks.trt_check.rows import Row, plain_table, reasons
 from workbench.errors import InputError
 from workbench.launch import Outcome, run_job
 from workbench.lowering import tensorrt
@@ -207,6 +207,15 @@ def test_rows_say_why_when_the_trained_model_is_absent(tmp_path, monkeypatch):
 def test_run_folder_is_refused_when_nothing_was_quantized_there(tmp_path):
     with pytest.raises(InputError, match="no model was quantized there"):
         command.quantized_models(tmp_path)
+
+
+def test_reason_is_told_once_when_several_rows_have_it():
+    rows = [
+        Row("net", "qat", "", precision, sm, built=False, status="failed", reason=reason)
+        for precision, sm, reason in [("int8", "SM80", "no"), ("int8", "SM89", "no"), ("int8", "SM75", "never")]
+    ]
+    assert reasons(rows) == ["net qat (int8 SM80, int8 SM89): no", "net qat (int8 SM75): never"]
+    assert reasons([Row("net", "qat", "", "int8", "SM80", built=True)]) == []
 
 
 def test_table_has_a_column_for_each_generation_when_printed():
