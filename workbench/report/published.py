@@ -142,7 +142,7 @@ def _section(table: PublishedTable, records: Sequence[Record]) -> Section:
         if not groups:
             lines.append(_missing_line(row))
         nms = row.nms or table.nms
-        if nms and (other := {_nms(group) for group in groups} - {nms, ""}):
+        if nms and (other := {group[0].nms for group in groups} - {nms, ""}):
             suppressed.append(f"{row.model} ({row.backend}: {nms}, here: {', '.join(sorted(other))})")
     places = {row.nms or table.nms for row in table.rows} - {""}
     if len(places) > 1:
@@ -250,12 +250,6 @@ def _figure(table: PublishedTable, row: Record | None) -> float | str:
     if row.status is not Status.OK or row.latency_mean_ms is None:
         return row.status.value
     return row.latency_mean_ms if table.unit == "ms" else row.batch * MS_PER_S / row.latency_mean_ms
-
-
-def _nms(group: Sequence[Record]) -> str:
-    """Where ours suppresses: a network without trained weights ends before that."""
-    first = group[0]
-    return first.nms or ("outside" if first.weights == "random" else "")
 
 
 def _missing_line(row: PublishedRow) -> dict[str, Any]:

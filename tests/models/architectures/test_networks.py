@@ -28,7 +28,7 @@ OWN_SHAPES = {
     "ernie_base": {"input_ids": [-1, 16], "token_type_ids": [-1, 16]},
     "pp_liteseg_t": {"x": [-1, 3, 128, 128]},
 }
-REFUSED: dict[str, set[str]] = {}
+REFUSED = {name: {"onnxruntime", "openvino"} for name in ("ppyolo_r50vd", "ppyolov2_r50vd")}
 """Backends that cannot run a network: their rows say why."""
 
 QUICK = ("mobilenet_v1", "yolov5s")
