@@ -19,18 +19,8 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's colours and greys between them; the name of the class stands on each of its larger regions.
 SHADES = (
-    "#FFFFFF",
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#CC79A7",
-    "#56B4E9",
-    "#D55E00",
-    "#F0E442",
-    "#666666",
-    "#000000",
-    "#AA4499",
-)
+    "#FFFFFF", "#000000", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#666666", "#0072B2", "#AA4499",
+)  # fmt: skip
 LABELLED = 40  # pixels of a region, from which it carries its class's name
 
 

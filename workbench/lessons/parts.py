@@ -63,7 +63,7 @@ def show_parts(metrics: Sequence[Metric], *, folder: Path) -> "HTML":
     title = "End-to-end time in its parts"
     seen = measured_here(f"Means in ms, before + inference + after. {said}.")
     slots = len(found) + len({split.place for split in found})
-    figure = framed(slots * SLOT + 1.0, title=title, seen=seen)
+    figure = framed(slots * SLOT + 1.1, title=title, seen=seen)
     _draw(figure.subplots(), found)
     return show_framed(figure, name="parts", title=title, seen=seen, folder=folder)
 
@@ -98,7 +98,7 @@ def _draw(axes: Axes, found: Sequence[Split]) -> None:
         for p in dict.fromkeys(s.precision for s in found)
     ]
     handles = [Patch(facecolor=BEFORE, label="before"), *runs, Patch(facecolor=AFTER, label="after")]
-    axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.45, -0.22), ncols=5, fontsize=8.5, frameon=False)
+    axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=5, fontsize=8.5, frameon=False)
 
 
 def _draw_bar(axes: Axes, split: Split, slot: int) -> None:
