@@ -10,7 +10,7 @@ COVERAGE := --cov --cov-fail-under=85
 NOTEBOOKS := $(wildcard notebooks/*.ipynb notebooks/*/*.ipynb)
 STRIP_FLAGS := --keep-id --extra-keys "metadata.papermill cell.metadata.papermill metadata.language_info.version"
 
-.PHONY: help demo test test-all bench bench-cpu lab lint lock clean
+.PHONY: help demo test test-all bench bench-cpu trt-check lab lint lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -31,6 +31,9 @@ bench: demo ## what `import workbench` and the timing harness cost
 
 bench-cpu: $(INSTALLED) .venv-bench/.installed ## INT8 on CPU against other tools, about 15 minutes (BENCH_FLAGS=--smoke: 1 minute)
 	$(BIN)/python -m benchmarks.cpu $(BENCH_FLAGS)
+
+trt-check: $(INSTALLED) ## TensorRT plans of the lowered models, without a GPU: what is INT8 in them (TRT_FLAGS="--run runs/methods": of a run)
+	$(BIN)/python -m benchmarks.trt_check $(TRT_FLAGS)
 
 lab: $(INSTALLED) ## open JupyterLab on notebooks/, for this machine only (LAB_FLAGS=... for more)
 	$(BIN)/jupyter-lab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks $(LAB_FLAGS)

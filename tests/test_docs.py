@@ -61,6 +61,14 @@ def test_detection_page_recipe_is_valid_when_read():
         validate(task_options(str(task.name)), task.options | changes, where="docs")
 
 
+def test_tasks_page_recipes_are_valid_when_read():
+    pieces = [yaml.safe_load(block) for block in code_blocks((ROOT / "docs" / "tasks.md").read_text(), "yaml")]
+    for piece in pieces:
+        recipe = validate(Recipe, pieces[0] | piece, where="docs")
+        validate(task_options(str(recipe.task.name)), recipe.task.options, where="docs")
+    assert [piece["task"]["name"] for piece in pieces] == ["classification", "segmentation", "text"]
+
+
 def test_readme_workflow_is_yaml_when_read():
     workflow = next(block for block in code_blocks(README, "yaml") if "runs-on" in block)
     steps = yaml.safe_load(workflow)["jobs"]["quantization"]["steps"]

@@ -28,11 +28,13 @@ def build_job(channel: Channel, *, network: str, task: dict[str, Any], folder: s
     import paddle.vision.models as zoo
     import paddle2onnx
 
+    from workbench.models.architectures.random_weights import settle_batch_norms
+
     paddle.seed(SEED)
     made: Any = getattr(zoo, network)()
     pictures = _pictures(load_task(task))
-    _settle_batch_norm(paddle, made, pictures, channel=channel)
-    made.eval()
+    batches = [[pictures[start : start + BATCH]] for start in range(0, len(pictures), BATCH)]
+    settle_batch_norms(made, batches, progress=channel.progress)
     target = Path(folder)
     spec = paddle.static.InputSpec([1, *pictures.shape[1:]], "float32", "image")
     paddle.jit.save(made, str(target / "model"), input_spec=[spec])
@@ -48,16 +50,3 @@ def build_job(channel: Channel, *, network: str, task: dict[str, Any], folder: s
 def _pictures(task: Any) -> np.ndarray[Any, Any]:
     """The inputs [n, 3, size, size] for the statistics."""
     return np.concatenate([next(iter(task.preprocess(s.decode())[0].values())) for s in task.statistics()])
-
-
-def _settle_batch_norm(paddle: Any, network: Any, pictures: np.ndarray[Any, Any], *, channel: Channel) -> None:
-    """Set every running mean and variance to the plain average over all batches."""
-    norms = [layer for layer in network.sublayers() if isinstance(layer, paddle.nn.BatchNorm2D)]
-    starts = range(0, len(pictures), BATCH)
-    network.train()
-    with paddle.no_grad():
-        for turn, start in enumerate(starts):
-            for norm in norms:
-                norm._momentum = turn / (turn + 1)
-            network(paddle.to_tensor(pictures[start : start + BATCH]))
-            channel.progress(turn + 1, len(starts), "batch norm statistics")

@@ -24,7 +24,7 @@ def int8_noise(
     """SQNR in dB of INT8 against FP32 of the same backend, on the task's evaluation samples, by network and backend.
 
     `networks`: name -> ONNX file. Each is imported, quantized with ranges from the calibration samples, and lowered. None
-    stands where INT8 gives no number.
+    stands where INT8 gives no number. `kept_in_float` counts the weights that Paddle alone would misread, and so has in float.
     """
     loaded = load_task(task)
     inputs = [loaded.preprocess(sample.decode())[0] for sample in loaded.evaluation()]
@@ -45,6 +45,8 @@ def int8_noise(
             )
             for backend in ready
         }
+        kept = Model.open(Path(models) / int8_model).manifest.scales.kept_in_float
+        found[name]["kept_in_float"] = float(len(kept.get("paddle_inference", {})))
     return found
 
 

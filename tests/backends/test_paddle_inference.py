@@ -132,3 +132,16 @@ def test_bf16_outputs_are_close_when_the_cpu_has_it(models, session_inputs, sess
     assert outcome.status == "ok", outcome.reason
     assert set(outcome.value["describe"]["matrix_operators"]) == {"bf16"}
     assert sqnr(outputs(sessions["fp32"]), outputs(outcome.value)) > 20
+
+
+def test_session_keeps_in_float_what_onednn_refuses_when_the_first_run_in_int8_fails(
+    run_native, tmp_path, tiny_task_file
+):
+    task = {"source": {"file": str(tiny_task_file)}, "folder": str(tmp_path)}
+    outcome = run_native("pooling_jobs:run_pooling", folder=tmp_path, task=task)
+    assert outcome.status == "ok", outcome.reason
+    found = outcome.value
+    assert found["kept_in_float"] == ["concat", "pool2d"]
+    assert found["kept_in_fp32"] == []
+    assert found["int8_share"] > 0.6
+    assert found["difference"] < 0.1 * found["largest"]

@@ -129,6 +129,23 @@ def test_fetch_takes_the_file_when_it_was_put_there_by_hand(cache):
     assert archive.file == cache / "models" / "tiny" / "net.tar"
 
 
+def test_fetch_keeps_the_users_file_when_it_is_refused():
+    archive = cached(OFFLINE)
+    put_by_hand(archive, b"<html>log in first</html>")
+    with pytest.raises(InputError, match="not a whole archive"):
+        archive.fetch()
+    assert sorted(path.name for path in archive.file.parent.iterdir()) == [".lock", "net.tar"]
+
+
+def test_fetch_gets_the_archive_anew_when_the_first_one_was_cut_short_unseen(http_server):
+    content = tar({"net/model.pdmodel": b"p", "net/model.pdiparams": os.urandom(100_000)})
+    archive = cached(http_server.serve("/net.tar", content, states_length=False, break_after=50_000))
+    with pytest.raises(InputError, match="not a whole archive"):
+        archive.fetch()
+    http_server.pages["/net.tar"].break_after = None
+    assert archive.fetch().path.read_bytes() == b"p"
+
+
 # Checksums
 
 
@@ -156,6 +173,7 @@ def test_fetch_keeps_the_users_file_when_its_checksum_is_wrong():
 def test_fetch_refuses_when_the_file_is_not_that_of_the_first_use(http_server):
     archive = cached(http_server.serve("/net.tar", tar(NETWORK)))
     archive.fetch()
+    assert archive.verify() == "as it was at its first use"
     record = json.loads(archive.file.with_name("net.tar.json").read_text())
     assert record["sha256"] == file_digest(archive.file)
     zoo_cache.shutil.rmtree(archive.unpacked)
@@ -184,6 +202,12 @@ def test_verify_finds_a_changed_archive_when_only_that_was_changed(http_server):
         archive.verify()
 
 
+def test_verify_says_so_when_there_is_nothing_to_compare_with():
+    archive = cached(OFFLINE)
+    put_by_hand(archive, tar(NETWORK))
+    assert archive.verify() == "not used yet, so there is nothing to compare it with"
+
+
 def test_verify_asks_for_a_fetch_when_there_is_nothing(http_server):
     with pytest.raises(InputError, match="workbench models fetch"):
         cached(http_server.serve("/net.tar", tar(NETWORK))).verify()
@@ -197,8 +221,7 @@ def test_fetch_leaves_nothing_unpacked_when_the_archive_is_refused(http_server):
     archive = cached(http_server.serve("/net.tar", tar(NETWORK | {"../evil": b"x"})))
     with pytest.raises(InputError, match=r"'\.\./evil' leads out"):
         archive.fetch()
-    assert archive.found() is Found.ARCHIVE
-    assert sorted(path.name for path in archive.file.parent.iterdir()) == [".lock", "net.tar", "net.tar.json"]
+    assert sorted(path.name for path in archive.file.parent.iterdir()) == [".lock"]
     assert not (archive.file.parent.parent / "evil").exists()
 
 

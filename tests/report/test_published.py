@@ -111,6 +111,24 @@ def test_row_with_several_threads_meets_ours_with_several_when_threads_were_swep
     assert found == [(PUBLISHED, 1, 237.21), (HERE, 1, 100.0), (PUBLISHED, 20, 22.08), (HERE, 2, 60.0)]
 
 
+def test_all_rows_of_ours_follow_when_the_table_has_the_model_on_other_devices_only():
+    records = rows("onnxruntime", model="YOLOv3-DarkNet53") + rows("openvino", model="YOLOv3-DarkNet53")
+    found = lines(records, "PaddleDetection's slim table, V100", "YOLOv3-DarkNet53")
+    assert [(line["Figures"], line["Backend"]) for line in found] == [
+        (PUBLISHED, "tensorrt"),
+        (HERE, "onnxruntime"),
+        (HERE, "openvino"),
+    ]
+    # But not under a GPU row of a model that the same table has on this machine's backend too.
+    beside = [line for line in lines(rows(), "FastDeploy, runtime", "YOLOv7") if line["Figures"] == HERE]
+    assert [(line["Backend"], line["FP32"]) for line in beside] == [
+        ("tensorrt", "not run"),
+        ("paddle_tensorrt", "not run"),
+        ("onnxruntime", 200.0),
+        ("paddle_inference", "not run"),
+    ]
+
+
 def test_reason_stands_in_the_row_when_ours_failed():
     failed = {"status": Status.FAILED, "reason": "no such operator"}
     (_, ours, *_) = lines(rows("tensorrt", device=Device.GPU, **failed), "FastDeploy, runtime", "YOLOv7")
@@ -119,7 +137,7 @@ def test_reason_stands_in_the_row_when_ours_failed():
 
 
 def test_notes_say_where_suppression_is_when_it_differs():
-    notes = " ".join(section(rows(model="YOLOv3-DarkNet53"), "PaddleDetection's slim table, V100").notes)
+    notes = " ".join(section(rows(model="YOLOv3-DarkNet53", nms="outside"), "PaddleDetection's slim table, V100").notes)
     assert "NMS is not in the same place" in notes
     assert "YOLOv3-DarkNet53 (tensorrt: inside, here: outside)" in notes
     assert "NMS is not in the same place" not in " ".join(section(rows(), "Paddle, ERNIE").notes)

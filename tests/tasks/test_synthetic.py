@@ -52,3 +52,8 @@ def test_recipe_keeps_a_task_of_its_own_when_an_architecture_names_one(tmp_path)
 def test_task_names_the_known_networks_when_there_is_none_of_a_name(tmp_path):
     with pytest.raises(InputError, match="architecture 'none': not known"):
         load_task(make(tmp_path, architecture="none")).calibration()
+
+
+@pytest.mark.parametrize(("name", "nms"), [("yolov7", "outside"), ("ppyoloe_l", "outside"), ("resnet50", "")])
+def test_nms_is_outside_when_the_network_is_a_detector(tmp_path, name, nms):
+    assert load_task(make(tmp_path, architecture=name)).nms == nms

@@ -114,12 +114,12 @@ def verify(
     failed = False
     for archive in here:
         try:
-            archive.verify()
+            said = archive.verify()
         except InputError as error:
             failed = True
             console.print(str(error), style="red", markup=False)
         else:
-            console.print(f"{archive.model}/{archive.archive.file_name}: as it was at its first use", markup=False)
+            console.print(f"{archive.model}/{archive.archive.file_name}: {said}", markup=False)
     if not here:
         console.print("nothing is here")
     raise typer.Exit(ExitCode.FAILED if failed else ExitCode.GOOD)

@@ -60,6 +60,11 @@ class Scales(BaseModel):
     weights: dict[str, WeightRange] = Field(default_factory=dict)
     kept_in_float: dict[str, dict[str, str]] = Field(default_factory=dict)
 
+    def keeping(self, backend: str, tensors: dict[str, str]) -> "Scales":
+        """The same ranges with more tensors, each with its reason, whose readers stay in float on a backend."""
+        kept = self.kept_in_float.get(backend, {}) | tensors
+        return self.model_copy(update={"kept_in_float": self.kept_in_float | ({backend: kept} if kept else {})})
+
     def in_float(self, backend: str) -> frozenset[str]:
         """Names of the tensors whose readers stay in float on a backend."""
         return frozenset(self.kept_in_float.get(backend, {})) | frozenset(self.kept_in_float.get(ALL_BACKENDS, {}))

@@ -36,7 +36,7 @@ class Found(StrEnum):
 
 
 class Record(BaseModel):
-    """What was found out about an archive when it was first used; later it must still be so."""
+    """What was found out about an archive when it was first unpacked; later it must still be so."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -97,25 +97,38 @@ class CachedArchive:
         """
         with self._locked():
             if self.found() is not Found.READY:
-                downloaded = not self.file.is_file()
-                if downloaded:
-                    self._download(progress)
-                self._check_archive(delete=downloaded)
-                self._unpack()
+                self._bring(progress)
             self._check_files()
         return find_model(self.unpacked / (self.archive.folder or ""))
 
-    def verify(self) -> None:
-        """Check all that lies here of it against its record, downloading nothing; raises InputError."""
+    def verify(self) -> str:
+        """Check all that lies here of it, downloading nothing; tells what it was compared with. Raises InputError."""
         with self._locked():
             if self.found() in (Found.NOTHING, Found.PART):
                 raise InputError(
                     f"zoo model {self.model}: {self.file} is not there; get it with `workbench models fetch`"
                 )
             if self.file.is_file():
-                self._check_archive(delete=False)
+                self._check_archive()
             if self.unpacked.is_dir():
                 self._check_files()
+        if self.archive.sha256:
+            return "as its publisher states"
+        return (
+            "as it was at its first use" if self._record() else "not used yet, so there is nothing to compare it with"
+        )
+
+    def _bring(self, progress: Progress | None) -> None:
+        """Download the archive where it is not there, check it and unpack it; a download that is no good goes again."""
+        downloaded = not self.file.is_file()
+        if downloaded:
+            self._download(progress)
+        try:
+            self._unpack(self._check_archive())
+        except InputError:
+            if downloaded:
+                self.file.unlink(missing_ok=True)
+            raise
 
     def _download(self, progress: Progress | None) -> None:
         try:
@@ -126,25 +139,20 @@ class CachedArchive:
                 "and do this again"
             ) from error
 
-    def _check_archive(self, *, delete: bool) -> None:
-        """Compare with the published checksum, and with that of its first use, which is written down when this is it."""
+    def _check_archive(self) -> str:
+        """The archive's sha256, compared with the published one, or with that of its first use."""
         digest, record = file_digest(self.file), self._record()
         wanted = self.archive.sha256 or (record.sha256 if record else digest)
         if digest != wanted:
-            if delete:
-                self.file.unlink()
             why = "its publisher states" if self.archive.sha256 else "it had at its first use"
             otherwise = "" if self.archive.sha256 else f"; if its publisher changed it, remove {self._record_file}"
             raise InputError(
                 f"zoo model {self.model}: {self.file} has sha256 {digest}, not the {wanted} that {why}; fetch it again{otherwise}"
             )
-        if record is None:
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            size = self.file.stat().st_size
-            self._write(Record(url=self.archive.url, sha256=digest, bytes=size, first_used=now))
+        return digest
 
-    def _unpack(self) -> None:
-        """Unpack aside, and rename in one step."""
+    def _unpack(self, digest: str) -> None:
+        """Unpack aside, write down what was found, and rename in one step."""
         for stale in (*self.file.parent.glob(".unfinished-*"), self.unpacked):
             shutil.rmtree(stale, ignore_errors=True)
         aside = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=self.file.parent))
@@ -153,10 +161,17 @@ class CachedArchive:
                 shutil.copyfile(self.file, aside / self.file.name)
             else:
                 unpack(self.file, aside, Limits())
+            find_model(aside / (self.archive.folder or ""), archive=self.file)
             files = {str(p.relative_to(aside)): file_digest(p) for p in sorted(aside.rglob("*")) if p.is_file()}
-            record = self._record()
-            assert record is not None
-            self._write(record.model_copy(update={"files": files}))
+            before = self._record()
+            record = Record(
+                url=self.archive.url,
+                sha256=digest,
+                bytes=self.file.stat().st_size,
+                first_used=before.first_used if before else datetime.now(UTC).isoformat(timespec="seconds"),
+                files=files,
+            )
+            write_json(self._record_file, record.model_dump(mode="json"))
             aside.chmod(0o755)
             aside.rename(self.unpacked)
         finally:
@@ -186,9 +201,6 @@ class CachedArchive:
                 f"zoo model {self.model}: {self._record_file} is broken; remove it, and {self.unpacked}, and do this again"
             ) from None
 
-    def _write(self, record: Record) -> None:
-        write_json(self._record_file, record.model_dump(mode="json"))
-
     @contextmanager
     def _locked(self) -> Iterator[None]:
         self.file.parent.mkdir(parents=True, exist_ok=True)
@@ -196,8 +208,8 @@ class CachedArchive:
             yield
 
 
-def find_model(folder: Path) -> ModelFiles:
-    """The one model in an unpacked archive; raises InputError when there is none, or more than one.
+def find_model(folder: Path, *, archive: Path | None = None) -> ModelFiles:
+    """The one model in a folder that `archive` was unpacked into; raises InputError when there is none, or more than one.
 
     What pickle would have to load is never taken: unpickling runs whatever its author wrote into it.
     """
@@ -207,12 +219,12 @@ def find_model(folder: Path) -> ModelFiles:
     if len(networks) > 1:
         names = ", ".join(str(path.relative_to(folder)) for path in networks)
         raise InputError(
-            f"{folder}: {len(networks)} models in it ({names}); name one of them as `model: {{path: ...}}`"
+            f"{archive or folder}: {len(networks)} models in it ({names}); unpack it yourself, and name one of them as `path`"
         )
     if not networks:
         pickles = next((path.name for path in files if path.suffix in PICKLES), None)
         why = f"only {pickles}, a pickle, which can run any code when it is loaded" if pickles else "no model"
-        raise InputError(f"{folder}: {why}; give an archive with .pdmodel and .pdiparams, or an .onnx file")
+        raise InputError(f"{archive or folder}: {why}; give an archive with .pdmodel and .pdiparams, or an .onnx file")
     (network,) = networks
     weights = [path for path in files if path.suffix == ".pdiparams" and path.parent == network.parent]
     differs = network.suffix == ".pdmodel" and len(weights) == 1 and weights[0].stem != network.stem

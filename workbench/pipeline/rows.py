@@ -1,5 +1,6 @@
 """From what the stages left to result rows and their secondary figures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,10 +144,16 @@ def _model_figures(experiment: Experiment, cell: Cell, finished: Finished, *, no
         "peak_rss_mb": deployed.get("peak_rss_mb"),
         "nms": "outside" if "nms" in model.manifest.left_to_task else finished.task["nms"],
         "int8_share": (deployed.get("describe") or {}).get("int8_share"),
-        "input_shape": " ".join(
-            "x".join(str(cell.batch if axis < 0 else axis) for axis in spec.shape) for spec in model.manifest.inputs
-        ),
+        "input_shape": " ".join(_shape(spec.shape, cell.batch) for spec in model.manifest.inputs),
     }
+
+
+def _shape(shape: Sequence[int], batch: int) -> str:
+    """An input's shape at a batch size; `?` for another axis that may have any length."""
+    lengths = [str(axis) if axis >= 0 else "?" for axis in shape]
+    if shape and shape[0] < 0:
+        lengths[0] = str(batch)
+    return "x".join(lengths)
 
 
 def _accuracy_figures(cell: Cell, finished: Finished) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from workbench.errors import InputError, UnsupportedError
 from workbench.models.model import Model
 from workbench.models.scales import Scales, WeightRange
 from workbench.quant.levels import SMALLEST
+from workbench.quant.paddle_fc import REASON, paddle_scales, survives
 
 SKIPPED = "skip_quant"
 
@@ -25,6 +26,10 @@ class Operator(StrEnum):
     MUL = "mul"
     MATMUL = "matmul"
     MATMUL_V2 = "matmul_v2"
+
+
+MATRIX_PRODUCTS = (Operator.MUL, Operator.MATMUL, Operator.MATMUL_V2)
+TRANSPOSED = ("transpose_Y", "trans_y")
 
 
 class QuantizedProgram:
@@ -82,10 +87,21 @@ class QuantizedProgram:
             for name in inputs:
                 self._set_scale(name, [scales.activations[name].absmax])
             for name, weight in weights.items():
-                self._set_scale(name, list(weight.absmax))
+                self._set_scale(name, self._written_scales(name, weight))
             QuantWeightPass(self._scope, place).apply(graph)
             self._save(graph.to_program(), folder)
         return weights
+
+    def misread_weights(self) -> dict[str, str]:
+        """Weights of matrix products that Paddle Inference's INT8 would not compute with, and why."""
+        found = {}
+        for op in self._operators:
+            if op.type in MATRIX_PRODUCTS and op.type in self._types and self._is_stored(name := op.input("Y")[0]):
+                weight = self._value(name)
+                turned = any(op.has_attr(key) and op.attr(key) for key in TRANSPOSED)
+                if weight.ndim == 2 and not turned and not survives(weight, np.abs(weight).max(axis=0).clip(SMALLEST)):
+                    found[name] = REASON
+        return found
 
     def _choose(self, in_float: frozenset[str], scales: Scales) -> list[str]:
         """Mark the operators that stay in float; returns the activations that the others read."""
@@ -110,11 +126,19 @@ class QuantizedProgram:
         for node in graph.all_op_nodes():
             name = node.input("X")[0] if node.name() == "quantize_linear" else ""
             if name and self._is_stored(name):
-                weight = np.array(self._scope.find_var(name).get_tensor())
+                weight = self._value(name)
                 axis = int(node.op().attr("quant_axis"))
                 largest = np.abs(np.moveaxis(weight, axis, 0)).reshape(weight.shape[axis], -1).max(axis=1)
                 found[name] = WeightRange(axis=axis, absmax=tuple(float(max(x, SMALLEST)) for x in largest))
         return found
+
+    def _written_scales(self, name: str, weight: WeightRange) -> list[float]:
+        absmax, shape = np.array(weight.absmax, np.float32), self._value(name).shape
+        is_product = len(shape) == 2 and weight.axis == 1
+        return [float(scale) for scale in (paddle_scales(absmax, shape[0]) if is_product else absmax)]
+
+    def _value(self, name: str) -> Any:
+        return np.array(self._scope.find_var(name).get_tensor())
 
     def _set_scale(self, name: str, absmax: list[float]) -> None:
         from paddle.static.quantization import utils

@@ -38,9 +38,11 @@ def write_int8(
     twin: Model, program: QuantizedProgram, scales: Scales, models: Path, *, origin: Origin, facts: dict[str, Any]
 ) -> Model:
     """The INT8 form of a float Model, below `models`; `program` is the twin's. Raises UnsupportedError when nothing was quantized."""
+    misread = program.misread_weights()
+    scales = scales.keeping(PADDLE_INFERENCE, misread)
     with Model.build(models, source=twin) as draft:
         weights = program.write(scales, draft.folder, in_float=scales.in_float(PADDLE_INFERENCE))
-        if not weights:
+        if not weights and not misread:
             raise UnsupportedError(f"model {twin.label}: no operator of it could be quantized")
         draft.manifest = twin.manifest.model_copy(
             update=origin.manifest_fields()

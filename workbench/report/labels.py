@@ -25,6 +25,11 @@ def count(amount: int, noun: str) -> str:
     return f"{amount} {noun}" if amount == 1 else f"{amount} {noun}s"
 
 
+def model_label(row: Record) -> str:
+    """The model's name, with what its figures leave out: random weights have a latency, and nothing else."""
+    return f"{row.model} (random weights)" if row.weights == "random" else row.model
+
+
 def precision_label(row: Row) -> str:
     """The precision in the words of the field's tables: `INT8+FP16+PM` is with pinned memory."""
     return row.precision.upper() + ("+PM" if row.pinned else "")

@@ -13,7 +13,7 @@ from pydantic import Field
 from workbench.experiment import Strict, validate
 from workbench.records import Device, Precision, Record, Scope, Status
 from workbench.report.groups import baseline_of, fastest, grouped, quantized_rows, speedup
-from workbench.report.labels import NOT_RUN, number
+from workbench.report.labels import NOT_RUN, model_label, number
 
 FILE = Path(__file__).with_name("published.yaml")
 PUBLISHED, HERE = "published", "here"
@@ -142,7 +142,7 @@ def _section(table: PublishedTable, records: Sequence[Record]) -> Section:
         if not groups:
             lines.append(_missing_line(row))
         nms = row.nms or table.nms
-        if nms and (other := {_nms(group) for group in groups} - {nms, ""}):
+        if nms and (other := {group[0].nms for group in groups} - {nms, ""}):
             suppressed.append(f"{row.model} ({row.backend}: {nms}, here: {', '.join(sorted(other))})")
     places = {row.nms or table.nms for row in table.rows} - {""}
     if len(places) > 1:
@@ -188,15 +188,20 @@ def _shown(value: float | None) -> float | str:
 
 
 def _ours(table: PublishedTable, row: PublishedRow, records: Sequence[Record]) -> list[list[Record]]:
-    """This machine's rows of the model in the table's scope, by comparison group: those of the same backend, or else all.
+    """This machine's rows of the model in the table's scope, by comparison group: those of the same backend.
 
-    A published row with several threads is met by ours with several, however many.
+    Where the table has the model on no backend of this machine's at all, the last of its rows is followed by all of ours. A
+    published row with several threads is met by ours with several, however many.
     """
     mine = [r for r in records if r.model == (row.ours or row.model) and r.scope is table.scope]
     several = (row.threads or 1) > 1 and any(r.threads > 1 for r in mine)
     mine = [r for r in mine if (r.threads > 1) == several]
     same = [r for r in mine if (r.backend, r.device) == (row.backend, row.device)]
-    return list(grouped(same or mine).values())
+    kin = [other for other in table.rows if other.model == row.model]
+    met = {(r.backend, r.device) for r in mine} & {(other.backend, other.device) for other in kin}
+    if not same and not met and row is kin[-1]:
+        same = mine
+    return list(grouped(same).values())
 
 
 def _our_line(table: PublishedTable, group: Sequence[Record]) -> dict[str, Any]:
@@ -207,7 +212,7 @@ def _our_line(table: PublishedTable, group: Sequence[Record]) -> dict[str, Any]:
     ratio = speedup(best, baseline) if best else None
     failed = next((row for row in group if row.status is not Status.OK), None)
     return {
-        "Model": first.model + (" (random weights)" if first.weights == "random" else ""),
+        "Model": model_label(first),
         "Figures": HERE,
         "Backend": first.backend,
         "Hardware": f"{first.device.upper()} of machine {first.machine_id}",
@@ -247,18 +252,12 @@ def _figure(table: PublishedTable, row: Record | None) -> float | str:
     return row.latency_mean_ms if table.unit == "ms" else row.batch * MS_PER_S / row.latency_mean_ms
 
 
-def _nms(group: Sequence[Record]) -> str:
-    """Where ours suppresses: a network without trained weights ends before that."""
-    first = group[0]
-    return first.nms or ("outside" if first.weights == "random" else "")
-
-
 def _missing_line(row: PublishedRow) -> dict[str, Any]:
     blank = dict.fromkeys((name for name, *_ in COLUMNS), "")
     return {
         "Model": row.ours or row.model,
         "Figures": HERE,
-        "Backend": "",
+        "Backend": row.backend,
         "Hardware": "",
         "Threads": "",
         **(blank | {"FP32": NOT_RUN, "INT8": NOT_RUN}),

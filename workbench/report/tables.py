@@ -12,6 +12,7 @@ from workbench.report.labels import (
     NOT_MEASURED,
     NOT_RUN,
     method_label,
+    model_label,
     number,
     place,
     precision_label,
@@ -63,7 +64,7 @@ def _line(group: Sequence[Record], method: Method, columns: Sequence[Column], sh
     best = fastest(quantized) or next(iter(quantized), None)
     baseline = baseline_of(group)
     return (
-        {"Model": first.model, "Backend": first.backend, "Device": first.device.value}
+        {"Model": model_label(first), "Backend": first.backend, "Device": first.device.value}
         | head
         | {_title(column): figure(row, "latency_mean_ms") for column, row in cells.items()}
         | {"Max speed-up": rounded((speedup(best, baseline) if best else None) or figure(best, "speedup_vs_fp32"))}

@@ -34,6 +34,11 @@ class Synthetic(Task):
     Options = SyntheticOptions
     primary_metric = ""
 
+    @property
+    def nms(self) -> str:
+        """A detector here ends before suppression."""
+        return find_architecture(self.options.architecture, self.options.input_shapes).nms
+
     def calibration(self) -> Sequence[Sample]:
         """Samples for activation ranges."""
         return [self._sample(CALIBRATION, index) for index in range(self.options.calibration_samples)]

@@ -18,7 +18,13 @@ def build_architecture(channel: Channel, architecture: Architecture, folder: Pat
     if lacking := architecture.missing():
         raise UnavailableError(f"architecture {architecture.name}: {lacking}")
     paddle = import_paddle()
-    from workbench.models.architectures.random_weights import SEED, copy_weights, fill, settle_batch_norms
+    from workbench.models.architectures.random_weights import (
+        SEED,
+        copy_weights,
+        drawn_batches,
+        fill,
+        settle_batch_norms,
+    )
 
     was_dynamic = paddle.in_dynamic_mode()
     paddle.disable_static()
@@ -28,7 +34,7 @@ def build_architecture(channel: Channel, architecture: Architecture, folder: Pat
         small = architecture.with_images_within(STATISTICS_SIDE)
         network = small.build()
         fill(network)
-        settle_batch_norms(network, small.inputs, progress=channel.progress)
+        settle_batch_norms(network, drawn_batches(small.inputs), progress=channel.progress)
         if small != architecture:
             network, settled = architecture.build(), network
             copy_weights(settled, network)

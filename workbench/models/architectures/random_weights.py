@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import paddle
+from numpy.typing import NDArray
 from paddle import nn
 
 from workbench.models.architectures.drawing import draw
@@ -78,8 +79,8 @@ def _constant(weight: Any, value: float) -> None:
         weight.set_value(paddle.full_like(weight, value))
 
 
-def settle_batch_norms(network: Any, inputs: Sequence[Input], *, progress: Progress) -> None:
-    """Set every running mean and variance to the plain average over a few batches; the network stays in evaluation mode."""
+def settle_batch_norms(network: Any, batches: Sequence[Sequence[NDArray[Any]]], *, progress: Progress) -> None:
+    """Set every running mean and variance to the plain average over batches of the network's inputs; it ends in evaluation mode."""
     norms = [layer for layer in network.sublayers() if isinstance(layer, nn.BatchNorm2D)]
     network.eval()
     if not norms:
@@ -87,16 +88,21 @@ def settle_batch_norms(network: Any, inputs: Sequence[Input], *, progress: Progr
     for norm in norms:
         norm.train()
     with paddle.no_grad():
-        for turn in range(BATCHES):
+        for turn, inputs in enumerate(batches):
             for norm in norms:
                 norm._momentum = turn / (turn + 1)
-            network(*(_batch(given, number, turn) for number, given in enumerate(inputs)))
-            progress(turn + 1, BATCHES, "batch norm statistics")
+            network(*map(paddle.to_tensor, inputs))
+            progress(turn + 1, len(batches), "batch norm statistics")
     network.eval()
 
 
-def _batch(given: Input, number: int, turn: int) -> Any:
-    return paddle.to_tensor(np.stack([draw(given, (SEED, number, turn, index)) for index in range(BATCH)]))
+def drawn_batches(inputs: Sequence[Input]) -> list[list[NDArray[Any]]]:
+    """A few batches of drawn samples: by batch, by input."""
+    return [[_batch(given, number, turn) for number, given in enumerate(inputs)] for turn in range(BATCHES)]
+
+
+def _batch(given: Input, number: int, turn: int) -> NDArray[Any]:
+    return np.stack([draw(given, (SEED, number, turn, index)) for index in range(BATCH)])
 
 
 def copy_weights(source: Any, target: Any) -> None:

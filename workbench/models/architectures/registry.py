@@ -27,12 +27,16 @@ class Input:
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network by name: `builder` is `module:function` here, called with the shapes of the inputs, and gives a Paddle layer."""
+    """A network by name: `builder` is `module:function` here, called with the shapes of the inputs, and gives a Paddle layer.
+
+    `package` has its layers, where not Paddle; `nms` tells where a detector's boxes are suppressed, as rows do.
+    """
 
     name: str
     builder: str
     inputs: tuple[Input, ...]
     package: str = ""
+    nms: str = ""
 
     def missing(self) -> str:
         """Why it cannot be built here, and what to install; empty when it can."""
@@ -76,6 +80,10 @@ def _sentences(length: int, vocabulary: int) -> tuple[Input, ...]:
     return Input("input_ids", shape, "int64", vocabulary), Input("token_type_ids", shape, "int64", 2)
 
 
+def _detector(name: str, builder: str, image: str, side: int, package: str = "") -> Architecture:
+    return Architecture(name, builder, _image(image, side, side), package, nms="outside")
+
+
 ARCHITECTURES = {
     entry.name: entry
     for entry in (
@@ -86,17 +94,17 @@ ARCHITECTURES = {
         Architecture("vgg16", "vision:vgg16", _image("inputs", 224, 224)),
         Architecture("vgg19", "vision:vgg19", _image("inputs", 224, 224)),
         Architecture("resnet50_vd", "resnet_vd:resnet50_vd", _image("inputs", 224, 224)),
-        Architecture("yolov5s", "yolov5:yolov5s", _image("images", 640, 640)),
-        Architecture("yolov6s", "yolov6:yolov6s", _image("images", 640, 640)),
-        Architecture("yolov7", "yolov7:yolov7", _image("images", 640, 640)),
-        Architecture("ppyoloe_l", "paddledetection:ppyoloe_l", _image("image", 640, 640), "ppdet"),
-        Architecture("ssd_mobilenet_v1", "paddledetection:ssd_mobilenet_v1", _image("image", 300, 300), "ppdet"),
-        Architecture("yolov3_mobilenet_v1", "paddledetection:yolov3_mobilenet_v1", _image("image", 608, 608), "ppdet"),
-        Architecture("yolov3_mobilenet_v3", "paddledetection:yolov3_mobilenet_v3", _image("image", 608, 608), "ppdet"),
-        Architecture("yolov3_darknet53", "paddledetection:yolov3_darknet53", _image("image", 608, 608), "ppdet"),
-        Architecture("ppyolo_mobilenet_v3", "paddledetection:ppyolo_mobilenet_v3", _image("image", 320, 320), "ppdet"),
-        Architecture("ppyolo_r50vd", "paddledetection:ppyolo_r50vd", _image("image", 608, 608), "ppdet"),
-        Architecture("ppyolov2_r50vd", "paddledetection:ppyolov2_r50vd", _image("image", 640, 640), "ppdet"),
+        _detector("yolov5s", "yolov5:yolov5s", "images", 640),
+        _detector("yolov6s", "yolov6:yolov6s", "images", 640),
+        _detector("yolov7", "yolov7:yolov7", "images", 640),
+        _detector("ppyoloe_l", "paddledetection:ppyoloe_l", "image", 640, "ppdet"),
+        _detector("ssd_mobilenet_v1", "paddledetection:ssd_mobilenet_v1", "image", 300, "ppdet"),
+        _detector("yolov3_mobilenet_v1", "paddledetection:yolov3_mobilenet_v1", "image", 608, "ppdet"),
+        _detector("yolov3_mobilenet_v3", "paddledetection:yolov3_mobilenet_v3", "image", 608, "ppdet"),
+        _detector("yolov3_darknet53", "paddledetection:yolov3_darknet53", "image", 608, "ppdet"),
+        _detector("ppyolo_mobilenet_v3", "paddledetection:ppyolo_mobilenet_v3", "image", 320, "ppdet"),
+        _detector("ppyolo_r50vd", "paddledetection:ppyolo_r50vd", "image", 608, "ppdet"),
+        _detector("ppyolov2_r50vd", "paddledetection:ppyolov2_r50vd", "image", 640, "ppdet"),
         # Cityscapes at half its size, as in the speed table of its paper.
         Architecture("pp_liteseg_t", "paddlesegmentation:pp_liteseg_t", _image("x", 512, 1024), "paddleseg"),
         Architecture("ernie_base", "ernie:ernie_base", _sentences(128, 18000)),

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK = 256
-"""Candidates that are compared with each other at once; most images have their boxes after one or two blocks."""
+FIRST_BLOCK, LARGEST_BLOCK = 32, 256
+"""Candidates that are compared with each other at once: few at first, since most images have their boxes after one or two blocks."""
 
 
 def suppress(
@@ -21,8 +21,10 @@ def suppress(
     order = np.lexsort((classes, -scores))
     limit = len(order) if limit is None else limit
     kept: NDArray[np.intp] = order[:0]
-    for start in range(0, len(order), BLOCK):
-        block = order[start : start + BLOCK]
+    start, size = 0, FIRST_BLOCK
+    while start < len(order) and len(kept) < limit:
+        block = order[start : start + size]
+        start, size = start + size, min(2 * size, LARGEST_BLOCK)
         block = block[~_covered(boxes, classes, block, kept, max_iou, pixels).any(axis=1)]
         covered = _covered(boxes, classes, block, block, max_iou, pixels)
         stays = np.ones(len(block), bool)
@@ -30,8 +32,6 @@ def suppress(
             if stays[row]:
                 stays[row + 1 :] &= ~covered[row + 1 :, row]
         kept = np.concatenate([kept, block[stays]])
-        if len(kept) >= limit:
-            break
     return kept[:limit]
 
 

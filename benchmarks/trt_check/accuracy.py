@@ -1,0 +1,143 @@
+"""What NanoDet-m loses when it is lowered for TensorRT: python -m benchmarks.trt_check.accuracy [--images N] [--out FOLDER].
+
+ONNX Runtime runs the lowered graph operator by operator, as it stands, which is what TensorRT has to come near to.
+"""
+
+import argparse
+import csv
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.cpu.subjects import DATA, REPOSITORY
+from benchmarks.trt_check.__main__ import LOWERING
+from benchmarks.trt_check.subjects import NANODET
+from workbench import pipeline
+from workbench.errors import InputError, WorkbenchError
+from workbench.files import write_text
+from workbench.launch import run_job
+from workbench.models.model import Model
+from workbench.pipeline.plan import FLOAT_MODEL
+from workbench.records import Precision, Status
+
+logger = logging.getLogger("trt-check")
+CLASS_SCORES = ["792", "814", "836"]
+STEM_POOL = "pool2d_0.tmp_0"  # large outliers: most of the error of all activations
+QUANTIZE = [{"method": "static", "algo": "avg"}, {"method": "static", "algo": "avg", "skip_tensors": [STEM_POOL]}]
+RESAMPLES = 200
+COLUMNS = ("model", "method", "variant", "precision", "images", "sqnr_db", "metric", "drop", "drop_low", "drop_high")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Quantize, lower and evaluate; writes `accuracy.csv`. The exit code is 1 when that cannot be done, and the reason is said."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.trt_check.accuracy", description=__doc__)
+    parser.add_argument("--images", type=int, default=64, help="evaluation images")
+    parser.add_argument("--out", type=Path, default=REPOSITORY / "runs" / "trt-check" / "nanodet_m-accuracy")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    try:
+        rows = measure(options.out.resolve(), options.images)
+    except WorkbenchError as error:
+        print(error, file=sys.stderr)
+        return 1
+    lines = [COLUMNS, *([_cell(row[name]) for name in COLUMNS] for row in rows)]
+    with (options.out / "accuracy.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(lines)
+    print("\n".join("  ".join(map(str, line)) for line in lines))
+    return 0
+
+
+def measure(folder: Path, images: int) -> list[dict[str, Any]]:
+    """A row for FP32, and for each quantized model in both precisions; raises WorkbenchError when one cannot be had."""
+    if not (DATA / "coco").is_dir():
+        raise InputError("no coco here: WORKBENCH_CHECK_DATA names the folder that holds models/ and coco/")
+    recipe = {
+        "schema_version": 1,
+        "name": "nanodet_m",
+        "model": {"path": str(DATA / "models" / "nanodet_m.onnx"), "name": "nanodet_m"},
+        "task": NANODET,
+        "quantize": QUANTIZE,
+        "deploy": [{"backend": "onnxruntime", "precision": ["fp32", "int8"]}],
+    }
+    write_text(folder / "given.yaml", yaml.safe_dump(recipe, sort_keys=False))
+    experiment = pipeline.open_experiment(folder / "given.yaml", folder)
+    models = pipeline.quantize(experiment)["models"]
+    evaluation = _Evaluation(experiment, images)
+    baseline = evaluation.row(models.pop(FLOAT_MODEL)["digest"], Precision.FP32)
+    return [baseline] + [
+        evaluation.row(made["digest"], precision) for made in models.values() for precision in LOWERING
+    ]
+
+
+class _Evaluation:
+    def __init__(self, experiment: pipeline.Experiment, images: int) -> None:
+        self._experiment = experiment
+        self._images = images
+        self._folder = experiment.run.path / "trt"
+        (self._folder / "fp32").mkdir(parents=True, exist_ok=True)
+
+    def row(self, digest: str, precision: Precision) -> dict[str, Any]:
+        """Lower one model and evaluate it; the FP32 model comes first, for the others are compared with it."""
+        source = Model.open(self._experiment.run.models / digest)
+        logger.info("%s %s", source.label, precision)
+        lower = LOWERING.get(precision, "workbench.lowering.onnx_export:prepare_float_job")
+        made = self._job(lower, model=str(source.folder), models=str(self._folder / "models"))
+        predictions = self._folder / f"{digest}-{precision}.json"
+        found = self._job(
+            "workbench.measure.accuracy:evaluate_job",
+            backend="onnxruntime",
+            model=str(self._folder / "models" / made["digest"]),
+            settings={
+                "precision": "int8" if precision.is_quantized else "fp32",
+                "options": {"graph_optimization": "none"},
+            },
+            task=self._experiment.task,
+            limit=self._images,
+            predictions=str(predictions),
+            outputs=str(self._folder / "fp32"),
+            compare=precision.is_quantized,
+            sqnr_images=self._images,
+            sqnr_outputs=CLASS_SCORES,
+        )
+        drop = {"drop": None, "low": None, "high": None}
+        if precision.is_quantized:
+            drop = self._job(
+                "workbench.measure.accuracy:drop_job",
+                task=self._experiment.task,
+                baseline=str(self._baseline),
+                other=str(predictions),
+                resamples=RESAMPLES,
+            )
+        else:
+            self._baseline = predictions
+        manifest = source.manifest
+        return {
+            "model": manifest.name,
+            "method": manifest.method,
+            "variant": manifest.variant,
+            "precision": precision,
+            "images": found["samples"],
+            "sqnr_db": found["sqnr_db"],
+            "metric": next(iter(found["metrics"].values())),
+            "drop": drop["drop"],
+            "drop_low": drop["low"],
+            "drop_high": drop["high"],
+        }
+
+    def _job(self, function: str, **arguments: Any) -> Any:
+        outcome = run_job(function, arguments, log=self._folder / "job.log", timeout_s=3600)
+        if outcome.status is not Status.OK:
+            raise WorkbenchError(f"{function}: {outcome.status}: {outcome.reason}")
+        return outcome.value
+
+
+def _cell(value: object) -> object:
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

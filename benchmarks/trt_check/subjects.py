@@ -1,0 +1,81 @@
+"""The models that are checked: the samples, networks of random weights, NanoDet-m, and whatever finished runs hold."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.cpu.subjects import DATA, REPOSITORY
+from workbench import pipeline
+from workbench.errors import InputError, WorkbenchError
+from workbench.files import write_text
+from workbench.models.model import Model
+from workbench.records import Status
+
+DEPLOY = [{"backend": "tensorrt", "device": "gpu", "precision": ["int8", "int8+fp16"]}]
+NANODET = {"file": str(REPOSITORY / "examples" / "nanodet" / "task.py"), "options": {"data": str(DATA / "coco")}}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model to quantize: what a recipe says of `model` and `task`, or the shipped recipe of that name."""
+
+    name: str
+    model: dict[str, Any] | None = None
+    task: dict[str, Any] | None = None
+    needs: Path | None = None
+
+    def quantized(self, folder: Path) -> list[Model]:
+        """Its quantized Models, made in the run folder where they are not there yet. Raises WorkbenchError."""
+        if self.needs and not self.needs.exists():
+            raise InputError(
+                f"{self.needs.name} is not here: WORKBENCH_CHECK_DATA names the folder that holds models/ and coco/"
+            )
+        experiment = pipeline.open_experiment(self._recipe(folder), folder)
+        state = pipeline.quantize(experiment)
+        for key, made in state["models"].items():
+            if made["status"] != Status.OK:
+                raise WorkbenchError(f"{key}: {made['status']}: {made['reason']}")
+        return quantized_models(folder)
+
+    def _recipe(self, folder: Path) -> str | Path:
+        if self.model is None:
+            return self.name
+        content = {
+            "schema_version": 1,
+            "name": self.name,
+            "model": self.model,
+            **({"task": self.task} if self.task else {}),
+            "quantize": [{"method": "static"}],
+            "deploy": DEPLOY,
+        }
+        write_text(folder / "given.yaml", yaml.safe_dump(content, sort_keys=False))
+        return folder / "given.yaml"
+
+
+def quantized_models(run: Path) -> list[Model]:
+    """The Models of a finished run that have activation ranges to lower with. Raises InputError where there is no run."""
+    stage = run / "stages" / "quantize.json"
+    if not stage.is_file():
+        raise InputError(f"run folder {run}: no model was quantized there; run `workbench quantize` first")
+    found = json.loads(stage.read_text(encoding="utf-8"))["models"].values()
+    models = [Model.open(run / "models" / entry["digest"]) for entry in found if entry["status"] == Status.OK]
+    return [model for model in models if model.manifest.float_twin and model.manifest.scales.activations]
+
+
+SUBJECTS = {
+    subject.name: subject
+    for subject in (
+        Subject("demo"),
+        Subject("digits_detection"),
+        Subject("digits_segmentation"),
+        Subject("digits_text"),
+        Subject("mobilenet_v1", model={"architecture": "mobilenet_v1"}),
+        Subject("resnet50", model={"architecture": "resnet50"}),
+        Subject(
+            "nanodet_m", model={"path": str(DATA / "models" / "nanodet_m.onnx")}, task=NANODET, needs=DATA / "coco"
+        ),
+    )
+}
