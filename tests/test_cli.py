@@ -15,9 +15,11 @@ import psutil
 import pytest
 
 from workbench import cli
+from workbench.experiment import RECIPES
 from workbench.records import Scope, read_records
 
 COMMAND = (sys.executable, "-m", "workbench.cli")
+SHIPPED = ", ".join(sorted(path.stem for path in RECIPES.glob("*.yaml")))
 ROW = "onnxruntime-cpu-int8-t1-b1-static-hist"
 INTERRUPT_LIMIT_S = 10
 
@@ -101,7 +103,7 @@ def test_exit_code_is_2_when_the_recipe_is_unknown(tmp_path):
     finished = workbench("quantize", "no_such_recipe", "--out", tmp_path)
     assert finished.returncode == 2
     (line,) = complaints(finished)
-    assert line == "workbench: recipe 'no_such_recipe': no such file or shipped recipe; shipped are: demo, methods"
+    assert line == "workbench: recipe 'no_such_recipe': no such file or shipped recipe; shipped are: " + SHIPPED
 
 
 @pytest.mark.parametrize(

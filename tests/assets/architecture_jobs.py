@@ -59,7 +59,10 @@ def signals(channel: Channel, *, names: dict[str, dict[str, list[int]]]) -> dict
             build_architecture(channel, architecture, Path(folder))
             inputs = {one.name: draw(one, (2, 0, number))[np.newaxis] for number, one in enumerate(architecture.inputs)}
             outputs = run(Path(folder) / "model", inputs)
-            nudged = {key: np.nextafter(value, np.inf, dtype=value.dtype) for key, value in inputs.items()}
+            nudged = {
+                key: np.nextafter(value, np.inf, dtype=value.dtype) if value.dtype.kind == "f" else value
+                for key, value in inputs.items()
+            }
             found[name] = {
                 "shapes": [list(output.shape) for output in outputs],
                 "largest": max(float(np.abs(output).max()) for output in outputs),

@@ -146,7 +146,7 @@ def test_task_says_so_when_the_search_set_would_take_all_images(data: Path) -> N
 
 def test_recipe_names_every_method_when_it_is_read() -> None:
     recipe = read_recipe(RECIPE)
-    assert {entry.method for entry in recipe.quantize} == set(METHODS)
+    assert {entry.method for entry in recipe.quantize} == set(METHODS) - {"published"}  # which makes nothing
     for entry in recipe.quantize:
         METHODS[entry.method].parse(entry.options)
     TASK.PhotographOptions(**recipe.task.options)

@@ -197,7 +197,7 @@ def test_task_file_is_refused_in_one_line_when_it_is_wrong(write_recipe, command
         ({"file": "absent.py"}, r"task file .*/absent\.py: no such file; the path is relative to the recipe"),
         (
             {"name": "no_such_task"},
-            r"task 'no_such_task': not known; tasks are: digits_classification, images; or give",
+            r"task 'no_such_task': not known; tasks are: classification, .*, text; or give",
         ),
         ({"options": {"images": 3}}, r"unknown key `images`; known keys here: calibration_images, evaluation_images"),
         (
