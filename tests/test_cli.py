@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from workbench import cli
+from workbench.experiment import RECIPES
 from workbench.records import Scope, read_records
 
 COMMAND = (sys.executable, "-m", "workbench.cli")
@@ -101,7 +102,8 @@ def test_exit_code_is_2_when_the_recipe_is_unknown(tmp_path):
     finished = workbench("quantize", "no_such_recipe", "--out", tmp_path)
     assert finished.returncode == 2
     (line,) = complaints(finished)
-    assert line == "workbench: recipe 'no_such_recipe': no such file or shipped recipe; shipped are: demo, methods"
+    shipped = ", ".join(sorted(path.stem for path in RECIPES.glob("*.yaml")))
+    assert line == f"workbench: recipe 'no_such_recipe': no such file or shipped recipe; shipped are: {shipped}"
 
 
 @pytest.mark.parametrize(
