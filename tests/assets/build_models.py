@@ -161,6 +161,18 @@ def main(folder: Path) -> None:
     save(tiny, folder / "photo" / "inference", size=224)
     save(nn.Sequential(network(16), nn.ReLU(), nn.Linear(CLASSES, CLASSES)), folder / "deep" / "deep")
     write(TwoHeads(), folder / "two_heads" / "two_heads", "image", [None, 3, SIZE, SIZE])
+    save(
+        nn.Sequential(
+            nn.Conv2D(3, 8, 3, stride=2),
+            nn.ReLU(),
+            nn.Conv2DTranspose(8, 8, 2, stride=2),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2D(1),
+            nn.Flatten(),
+            nn.Linear(8, CLASSES),
+        ),
+        folder / "enlarging" / "enlarging",
+    )
     save(Regions(), folder / "regions" / "regions", batch=1)
     save(Strange(), folder / "strange" / "strange")
     write(Detector(), folder / "detector" / "detector", "images", [1, 3, 640, 640])

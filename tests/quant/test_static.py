@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from workbench import pipeline
 from workbench.experiment import TaskSource
 from workbench.models.model import Model
 from workbench.quant.static import Algorithm, StaticOptions
@@ -197,3 +198,17 @@ def test_quantize_leaves_nothing_behind_when_it_fails(outcomes, folder):
 def test_variant_names_what_matters_when_options_differ():
     assert StaticOptions(algo="KL").variant() == "KL"
     assert StaticOptions(skip_tensors=["a", "b"]).variant() == "hist-skip2"
+
+
+def test_transposed_convolution_stays_in_float_on_paddle_inference_alone_when_quantized(
+    write_recipe, tiny_models, tmp_path
+):
+    deploy = [{"backend": name, "precision": ["fp32", "int8"]} for name in ("paddle_inference", "onnxruntime")]
+    recipe = write_recipe(model={"path": str(tiny_models / "enlarging")}, deploy=deploy)
+    experiment = pipeline.open_experiment(recipe, tmp_path / "run")
+    digest = pipeline.quantize(experiment)["models"]["static-hist"]["digest"]
+    kept = Model.open(experiment.run.models / digest).manifest.scales.kept_in_float
+    assert ["transposed convolution" in why for why in kept["paddle_inference"].values()] == [True]
+    assert list(kept) == ["paddle_inference"]
+    cells = pipeline.deploy(experiment)["cells"]
+    assert {key: cell["reason"] for key, cell in cells.items() if cell["status"] != "ok"} == {}

@@ -58,21 +58,21 @@ class PaddleInference(Backend):
 
 
 class PaddleSession(Session):
-    """A predictor and its handles."""
+    """A predictor and its handles. `int8_operators`: those that run in INT8; empty: all that can."""
 
     def __init__(self, model: Model, settings: Settings) -> None:
         super().__init__(model, settings)
         import_paddle()
         self._model = model
         self._ran = False
-        self._in_int8: frozenset[str] = frozenset()
+        self.int8_operators: frozenset[str] = frozenset()
         self._connect()
 
     def _connect(self) -> None:
         from paddle import inference
 
         self._predictor = inference.create_predictor(
-            _config(inference, self._model, self.settings, in_int8=self._in_int8)
+            _config(inference, self._model, self.settings, in_int8=self.int8_operators)
         )
         self._in = [self._predictor.get_input_handle(name) for name in self._predictor.get_input_names()]
         self._out = [self._predictor.get_output_handle(name) for name in self._predictor.get_output_names()]
@@ -85,7 +85,7 @@ class PaddleSession(Session):
         return {
             "engine": "Paddle Inference (oneDNN)",
             "precision": str(self.settings.precision),
-            **({"kept_in_float": list(TOUCHY)} if self._in_int8 else {}),
+            **({"kept_in_float": list(TOUCHY)} if self.int8_operators else {}),
             **int8_facts(operators, run_ms=run_ms),
         }
 
@@ -94,12 +94,12 @@ class PaddleSession(Session):
         try:
             outputs = self._call(values)
         except RuntimeError as error:
-            if self._ran or self._in_int8 or self.settings.precision is not Precision.INT8:
+            if self._ran or self.int8_operators or self.settings.precision is not Precision.INT8:
                 raise
             logger.warning(
                 "%s: %s; %s stay in float", self._model.label, str(error).strip()[:200], " and ".join(TOUCHY)
             )
-            self._in_int8 = STURDY
+            self.int8_operators = STURDY
             self._connect()
             outputs = self._call(values)
         self._ran = True

@@ -56,11 +56,12 @@ def export_job(
         )
         _copy(code.files, folder / "lib")
         _copy_programs(backend, folder)
-        write_json(folder / "settings.json", _settings(source, wanted, backend) | {"task": _task(loaded, code, folder)})
         runtime = RUNTIMES[backend]
         needed = {*code.requirements(), f"{runtime}=={importlib.metadata.version(runtime)}"}
         write_text(folder / "requirements.txt", "\n".join(sorted(needed)) + "\n")
-        _write_check(folder / "check", source, loaded, backend=backend, settings=wanted)
+        found = _write_check(folder / "check", source, loaded, backend=backend, settings=wanted)
+        settings_file = _settings(source, wanted, backend) | found | {"task": _task(loaded, code, folder)}
+        write_json(folder / "settings.json", settings_file)
         _write_checksums(folder)
         folder.rename(target)
     return sorted(str(path.relative_to(target)) for path in target.rglob("*") if path.is_file())
@@ -112,14 +113,16 @@ def _task(task: Task, code: Code, folder: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _write_check(folder: Path, source: Model, task: Task, *, backend: str, settings: Settings) -> None:
-    """Inputs of the first samples, and what the workbench's own session makes of them."""
+def _write_check(folder: Path, source: Model, task: Task, *, backend: str, settings: Settings) -> dict[str, Any]:
+    """Inputs of the first samples, and what the workbench's own session makes of them; returns what it found out on the way."""
     with BACKENDS[backend].open(source, settings) as session:
         for number, sample in enumerate(list(task.evaluation())[:CHECKED]):
             inputs, _ = task.preprocess(sample.decode())
             outputs = session.run(inputs)
             _write_tensors(folder / str(number) / "inputs", matching_inputs(session.inputs, inputs))
             _write_tensors(folder / str(number) / "outputs", [outputs[spec.name] for spec in session.outputs])
+        # Paddle Inference learns at the first run which operators it cannot run in INT8.
+        return {"int8_operators": sorted(getattr(session, "int8_operators", ()))}
 
 
 def _write_tensors(folder: Path, values: list[NDArray[Any]]) -> None:

@@ -29,6 +29,7 @@ class Operator(StrEnum):
 
 
 MATRIX_PRODUCTS = (Operator.MUL, Operator.MATMUL, Operator.MATMUL_V2)
+NO_INT8_TRANSPOSED = "Paddle Inference has no INT8 transposed convolution: paddlepaddle 3.0.0 hands the int8 weight to a float one, and stops"
 TRANSPOSED = ("transpose_Y", "trans_y")
 
 
@@ -93,9 +94,11 @@ class QuantizedProgram:
         return weights
 
     def misread_weights(self) -> dict[str, str]:
-        """Weights of matrix products that Paddle Inference's INT8 would not compute with, and why."""
+        """Weights of operators that Paddle Inference's INT8 would not compute with as they are, and why."""
         found = {}
         for op in self._operators:
+            if op.type == Operator.CONV2D_TRANSPOSE and op.type in self._types:
+                found[op.input("Filter")[0]] = NO_INT8_TRANSPOSED
             if op.type in MATRIX_PRODUCTS and op.type in self._types and self._is_stored(name := op.input("Y")[0]):
                 weight = self._value(name)
                 turned = any(op.has_attr(key) and op.attr(key) for key in TRANSPOSED)

@@ -22,7 +22,7 @@ class Network:
         config.switch_ir_optim(True)  # without it Paddle computes INT8 models in FP32
         config.enable_memory_optim()
         if settings["precision"] == "int8":
-            config.enable_mkldnn_int8()
+            config.enable_mkldnn_int8(set(settings["int8_operators"]))
         elif settings["precision"] == "bf16":
             config.enable_mkldnn_bfloat16()
         self._predictor = inference.create_predictor(config)
