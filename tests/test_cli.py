@@ -30,6 +30,11 @@ def workbench(*arguments, answer="", timeout=120):
     )
 
 
+def hear_interrupts():
+    """For a command that is to be interrupted: where the tests run in the background, the shell had SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def complaints(finished):
     """What it said of what is wrong."""
     return [line for line in finished.stderr.splitlines() if line.startswith("workbench: ")]
@@ -287,7 +292,7 @@ def start():
         hanging.unlink(missing_ok=True)
         process = subprocess.Popen(
             [*COMMAND, *map(str, arguments), "--out", str(run.folder)],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True, preexec_fn=hear_interrupts,
         )  # fmt: skip
         started.append(process)
         deadline = time.monotonic() + timeout
@@ -388,7 +393,7 @@ def test_run_leaves_no_process_when_it_was_ended(copy_of_run, tmp_path, how):
     process = subprocess.Popen(
         [*COMMAND, "run", str(copy_of_run.recipe), "--out", str(copy_of_run.folder)],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-        env=os.environ | {"TMPDIR": str(tmp_path / "tmp")},
+        env=os.environ | {"TMPDIR": str(tmp_path / "tmp")}, preexec_fn=hear_interrupts,
     )  # fmt: skip
     try:
         for part in ("ipykernel", "workbench.worker"):
