@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-from workbench.errors import InputError, WorkbenchError
-from workbench.launch import run_job
-from workbench.pipeline.finished import deployed_cells, open_run
-from workbench.pipeline.stages import session_arguments
-from workbench.records import Precision, Status
+from workbench.errors import InputError
+from workbench.pipeline.finished import deployed_cells, open_run, use
+from workbench.records import Precision
 
 
 def export(run: Path, out: Path, *, backend: str, model: str = "", precision: Precision | None = None) -> list[str]:
@@ -24,15 +22,6 @@ def export(run: Path, out: Path, *, backend: str, model: str = "", precision: Pr
         choices = ", ".join(f"--model {cell.model} --precision {cell.precision}" for cell, _ in cells)
         raise InputError(f"export: {len(wanted)} models of {backend} fit; choose one of: {choices}")
     cell, prepared = wanted[0]
-    arguments = session_arguments(experiment, cell, prepared, batch=1) | {"out": str(out.resolve())}
-    outcome = run_job(
-        "workbench.export.take_away:export_job",
-        arguments,
-        log=experiment.run.log(f"export-{cell.key}"),
-        timeout_s=experiment.recipe.measure.timeout_s,
-        threads=cell.threads,
-    )
-    if outcome.status is not Status.OK:
-        raise WorkbenchError(f"export: {cell.key}: {outcome.status}: {outcome.reason}")
-    files: list[str] = outcome.value
+    function = "workbench.export.take_away:export_job"
+    files: list[str] = use(experiment, cell, prepared, function, what="export", out=str(out.resolve()))
     return files

@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
-from workbench.errors import InputError
+from workbench.errors import InputError, WorkbenchError
 from workbench.experiment import read_recipe
+from workbench.launch import run_job
 from workbench.pipeline.plan import Cell
-from workbench.pipeline.stages import Experiment, Stage, ready_cells
+from workbench.pipeline.stages import Experiment, Stage, ready_cells, session_arguments
+from workbench.records import Status
 from workbench.run_folder import RunFolder
 
 RECIPE = "recipe.yaml"
@@ -39,3 +42,17 @@ def deployed_cells(experiment: Experiment, *, backend: str = "", model: str = ""
             f"backends are: {', '.join(backends) or 'none'}; models are: {', '.join(models) or 'none'}"
         )
     return [(cell, deployed[cell.key]["prepared"]) for cell in wanted]
+
+
+def use(experiment: Experiment, cell: Cell, prepared: str, function: str, *, what: str, **arguments: Any) -> Any:
+    """What a worker job that opens a cell's model returns; `what` names the use. Raises WorkbenchError when the job fails."""
+    outcome = run_job(
+        function,
+        session_arguments(experiment, cell, prepared, batch=1) | arguments,
+        log=experiment.run.log(f"{what}-{cell.key}"),
+        timeout_s=experiment.recipe.measure.timeout_s,
+        threads=cell.threads,
+    )
+    if outcome.status is not Status.OK:
+        raise WorkbenchError(f"{what}: {cell.key}: {outcome.status}: {outcome.reason}")
+    return outcome.value

@@ -3,11 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import WorkbenchError
-from workbench.launch import run_job
-from workbench.pipeline.finished import deployed_cells, open_run
-from workbench.pipeline.stages import session_arguments
-from workbench.records import Status
+from workbench.pipeline.finished import deployed_cells, open_run, use
 
 
 def predict(run: Path, given: str, *, backend: str = "", model: str = "") -> list[dict[str, Any]]:
@@ -23,15 +19,6 @@ def predict(run: Path, given: str, *, backend: str = "", model: str = "") -> lis
     for cell, prepared in cells:
         if cell.backend != chosen:
             continue
-        arguments = session_arguments(experiment, cell, prepared, batch=1) | {"given": given}
-        outcome = run_job(
-            "workbench.measure.predict:predict_job",
-            arguments,
-            log=experiment.run.log(f"predict-{cell.key}"),
-            timeout_s=experiment.recipe.measure.timeout_s,
-            threads=cell.threads,
-        )
-        if outcome.status is not Status.OK:
-            raise WorkbenchError(f"predict: {cell.key}: {outcome.status}: {outcome.reason}")
-        answers.append({"backend": cell.backend, "model": cell.model, "precision": cell.precision, **outcome.value})
+        found = use(experiment, cell, prepared, "workbench.measure.predict:predict_job", what="predict", given=given)
+        answers.append({"backend": cell.backend, "model": cell.model, "precision": cell.precision, **found})
     return answers
