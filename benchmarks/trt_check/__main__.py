@@ -21,10 +21,8 @@ from workbench.models.model import Model
 from workbench.records import Precision, Status
 
 logger = logging.getLogger("trt-check")
-LOWERING = {
-    Precision.INT8: "workbench.lowering.tensorrt:prepare_job",
-    Precision.INT8_FP16: "workbench.lowering.tensorrt:prepare_half_job",
-}
+LOWERING = "workbench.lowering.tensorrt:prepare_job"
+PRECISIONS = (Precision.INT8, Precision.INT8_FP16)
 GENERATIONS = ("SM75", "SM80", "SM86", "SM89", "SM120")
 TOLD_ONLY = "SM75"  # TensorRT-RTX has no INT8 convolutions there, and no FP32 matrix products
 TIMEOUT_S = 600
@@ -62,15 +60,15 @@ def _checked(options: argparse.Namespace, folder: Path) -> Iterator[list[Row]]:
 
 def check(model: Model, folder: Path, generations: Sequence[str]) -> list[Row]:
     """The rows of one quantized Model, of both precisions."""
-    return [row for precision in LOWERING for row in _of_precision(model, precision, folder, generations)]
+    return [row for precision in PRECISIONS for row in _of_precision(model, precision, folder, generations)]
 
 
 def _of_precision(model: Model, precision: Precision, folder: Path, generations: Sequence[str]) -> list[Row]:
     manifest, models = model.manifest, folder / "lowered"
     logger.info("%s %s", model.label, precision)
     name = f"{model.digest}-{precision}"
-    arguments = {"model": str(model.folder), "models": str(models)}
-    made = _job(LOWERING[precision], arguments, folder, f"{name}-lower")
+    arguments = {"model": str(model.folder), "models": str(models), "precision": precision}
+    made = _job(LOWERING, arguments, folder, f"{name}-lower")
     if made.status is not Status.OK:
         reason = f"lowering: {made.reason}"
         return _no_rows(manifest.name, manifest.method, manifest.variant, generations, made.status, reason, [precision])
@@ -108,7 +106,7 @@ def _no_rows(
     generations: Sequence[str],
     status: str,
     reason: str,
-    precisions: Sequence[Precision] = tuple(LOWERING),
+    precisions: Sequence[Precision] = PRECISIONS,
 ) -> list[Row]:
     return [
         Row(model, method, variant, precision, sm, built=False, status=status, reason=reason)

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from benchmarks.cpu.subjects import DATA, REPOSITORY
-from benchmarks.trt_check.__main__ import LOWERING
+from benchmarks.trt_check.__main__ import LOWERING, PRECISIONS
 from benchmarks.trt_check.subjects import NANODET
 from workbench import pipeline
 from workbench.errors import InputError, WorkbenchError
@@ -69,7 +69,7 @@ def measure(folder: Path, images: int) -> list[dict[str, Any]]:
     evaluation = _Evaluation(experiment, images)
     baseline = evaluation.row(models.pop(FLOAT_MODEL)["digest"], Precision.FP32)
     return [baseline] + [
-        evaluation.row(made["digest"], precision) for made in models.values() for precision in LOWERING
+        evaluation.row(made["digest"], precision) for made in models.values() for precision in PRECISIONS
     ]
 
 
@@ -84,8 +84,8 @@ class _Evaluation:
         """Lower one model and evaluate it; the FP32 model comes first, for the others are compared with it."""
         source = Model.open(self._experiment.run.models / digest)
         logger.info("%s %s", source.label, precision)
-        lower = LOWERING.get(precision, "workbench.lowering.onnx_export:prepare_float_job")
-        made = self._job(lower, model=str(source.folder), models=str(self._folder / "models"))
+        models = str(self._folder / "models")
+        made = self._job(LOWERING, model=str(source.folder), models=models, precision=precision)
         predictions = self._folder / f"{digest}-{precision}.json"
         found = self._job(
             "workbench.measure.accuracy:evaluate_job",
