@@ -126,6 +126,19 @@ def test_network_is_refused_with_the_parsers_words_when_a_bias_is_int32(build):
     assert "Int32" in outcome.reason
 
 
+@BUILDER
+def test_whole_check_is_green_when_a_run_is_lowered_and_built(finished_run, tmp_path):
+    arguments = ["--run", str(finished_run.folder), "--sm", "SM86", "--sm", "SM75", "--out", str(tmp_path / "out")]
+    assert command.main(arguments) == 0
+    rows = rows_of(tmp_path / "out")
+    assert [(row["precision"], row["sm"]) for row in rows] == [
+        (precision, sm) for precision in ("int8", "int8+fp16") for sm in ("SM86", "SM75")
+    ]
+    assert {(row["built"], row["int8_ops"], row["quantized_ops"]) for row in rows if row["sm"] == "SM86"} == {
+        ("true", "4", "4")
+    }
+
+
 @pytest.fixture
 def run(tmp_path):
     """A run folder with one quantized Model and its twin."""
