@@ -6,7 +6,6 @@ generation. The exit code is 1 when one of them is refused, or runs a quantized 
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -31,8 +30,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Check what was chosen; writes `results.csv`, after every model, or `accuracy.csv`."""
     options = _options(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
-    # Workers import this package by name.
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
     folder = options.out.resolve()
     return _accuracy(folder, options.images) if options.accuracy else _plans(options, folder)
 
@@ -91,7 +88,7 @@ def _of_precision(model: Model, precision: Precision, folder: Path, generations:
     rows = []
     for sm in generations:
         arguments = {"network": str(lowered.onnx_file), "sm": sm}
-        outcome = _job("benchmarks.trt_check.build:build_job", arguments, folder, f"{name}-{sm}")
+        outcome = _job("workbench.lowering.rtx_plan:build_job", arguments, folder, f"{name}-{sm}")
         row = Row(manifest.name, manifest.method, manifest.variant, precision, sm, built=False, float_ops=left)
         rows.append(_filled(row, outcome))
     return rows
