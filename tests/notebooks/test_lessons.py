@@ -21,9 +21,18 @@ LESSONS = [
 
 @pytest.mark.timeout(1200)  # two files of tests at once, on 2 cores
 @pytest.mark.parametrize(("name", "plots", "parameters"), LESSONS, ids=[name for name, *_ in LESSONS])
-def test_lesson_shows_what_it_claims_when_papermill_runs_it_alone(name, plots, parameters, tmp_path):
+def test_lesson_shows_what_it_claims_when_papermill_runs_it_alone(
+    name, plots, parameters, tmp_path, with_wrong_answers, exercise_faults
+):
     folder, executed = tmp_path / "run", tmp_path / "executed.ipynb"
-    command = [sys.executable, "-m", "papermill", NOTEBOOKS / f"{name}.ipynb", executed, "--no-progress-bar"]
+    command = [
+        sys.executable,
+        "-m",
+        "papermill",
+        with_wrong_answers(NOTEBOOKS / f"{name}.ipynb"),
+        executed,
+        "--no-progress-bar",
+    ]
     finished = subprocess.run(
         [*command, "-k", "python3", "-p", "output_dir", str(folder), "-y", yaml.safe_dump(parameters)],
         capture_output=True, text=True, timeout=1150, check=False,
@@ -31,6 +40,7 @@ def test_lesson_shows_what_it_claims_when_papermill_runs_it_alone(name, plots, p
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr[-2000:]
     assert unfinished_cells(executed) == []
+    assert exercise_faults(executed) == []
     result = json.loads((folder / "notebooks" / "lesson.result.json").read_text())
     assert result["verdict"] == "passed"
     assert len(result["claims"]) >= len(plots)

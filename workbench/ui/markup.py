@@ -4,13 +4,19 @@ import base64
 from collections.abc import Iterable
 from html import escape
 from traceback import format_exception
+from typing import TYPE_CHECKING
+
+from workbench.report.tables import cells, headings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # JupyterLab's own colours where there are any; outside it, the page's.
 QUIET = "var(--jp-ui-font-color2, inherit)"
 LINE = "var(--jp-border-color2, #8888)"
 ALERT = "border-left: 4px solid var(--jp-error-color1, #d32f2f); padding: .25em .75em; margin: .25em 0"
 # The pictures are drawn on white, and stay on it.
-CARD = f"display: block; max-width: 100%; height: auto; padding: 6px; background: #fff; border: 1px solid {LINE}; border-radius: 4px"
+CARD = f"display: block; width: 100%; max-width: 100%; height: auto; padding: 8px; box-sizing: border-box; background: #fff; border: 1px solid {LINE}; border-radius: 4px"
 
 
 def paragraph(text: str, *, quiet: bool = False) -> str:
@@ -38,8 +44,48 @@ def folded(summary: str, content: str, *, is_open: bool = False) -> str:
 
 def picture(png: bytes, *, alt: str) -> str:
     """A PNG picture on a white card, with the sentence that says the same."""
-    source = base64.b64encode(png).decode("ascii")
-    return f'<img src="data:image/png;base64,{source}" alt="{escape(alt)}" style="{CARD}">'
+    return _image("image/png", png, alt)
+
+
+def vector_picture(svg: str, *, alt: str) -> str:
+    """An SVG picture, in an `<img>`, where no script in it would run."""
+    return _image("image/svg+xml", svg.encode("utf-8"), alt)
+
+
+def _image(kind: str, data: bytes, alt: str) -> str:
+    source = base64.b64encode(data).decode("ascii")
+    return f'<img src="data:{kind};base64,{source}" alt="{escape(alt)}" style="{CARD}">'
+
+
+def gallery(pictures: Iterable[str]) -> str:
+    """Pictures side by side where there is room."""
+    cells = "".join(f'<div style="flex: 1 1 440px; max-width: 720px; min-width: 0">{one}</div>' for one in pictures)
+    return (
+        f'<div style="display: flex; flex-wrap: wrap; gap: .6em; align-items: flex-start">{cells}</div>'
+        if cells
+        else ""
+    )
+
+
+def table(frame: "pd.DataFrame", *, caption: str = "") -> str:
+    """A table; numbers stand right. Empty for an empty one."""
+    if frame.empty:
+        return ""
+    body = cells(frame)
+    heads = "".join(_cell("th", name, cell.right) for name, cell in zip(headings(frame), body[0], strict=True))
+    lines = "".join(f"<tr>{''.join(_cell('td', cell.text, cell.right) for cell in line)}</tr>" for line in body)
+    title = f'<caption style="text-align: left; font-weight: 600">{escape(caption)}</caption>' if caption else ""
+    return (
+        f'<div style="overflow-x: auto; margin: .35em 0" tabindex="0" role="region" aria-label="{escape(caption or "table")}">'
+        f'<table style="border-collapse: collapse; border: 0; line-height: 1.35; font-size: .92em">'
+        f"{title}<thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></div>"
+    )
+
+
+def _cell(tag: str, content: str, is_right: bool) -> str:
+    width = "min-width: 18em" if len(content) > 40 else "white-space: nowrap"
+    style = f"padding: .25em .6em; text-align: {'right' if is_right else 'left'}; vertical-align: top; border: 0; border-bottom: 1px solid {LINE}; {width}"
+    return f'<{tag} style="{style}">{escape(content)}</{tag}>'
 
 
 def preformatted(text: str) -> str:
