@@ -56,13 +56,13 @@ class Subject:
 
 
 def quantized_models(run: Path) -> list[Model]:
-    """The Models of a finished run that have activation ranges to lower with. Raises InputError where there is no run."""
+    """The Models of a finished run that can be lowered: with ranges, or quantized by others. Raises InputError where there is no run."""
     stage = run / "stages" / "quantize.json"
     if not stage.is_file():
         raise InputError(f"run folder {run}: no model was quantized there; run `workbench quantize` first")
     found = json.loads(stage.read_text(encoding="utf-8"))["models"].values()
     models = [Model.open(run / "models" / entry["digest"]) for entry in found if entry["status"] == Status.OK]
-    return [model for model in models if model.manifest.float_twin and model.manifest.scales.activations]
+    return [model for model in models if model.manifest.scales.activations or model.manifest.method == "published"]
 
 
 SUBJECTS = {

@@ -149,17 +149,6 @@ def test_half_model_is_near_float_when_run(
     assert (BOUND_DB if quantized else 50) < loss < 100
 
 
-@pytest.mark.parametrize("precision", ["int8", "int8+fp16"])
-def test_tensorrt_refuses_a_model_when_others_quantized_it(imported, scales, run_native, tmp_path, precision):
-    made = quantized_model(imported["tiny"], scales)
-    with Model.build(tmp_path / "given") as draft:
-        copy_files(made, draft.folder)
-        draft.manifest = made.manifest.model_copy(update={"method": "published"})
-    outcome = run_native(TENSORRT_JOB, model=draft.model.folder, models=tmp_path / "models", precision=precision)
-    assert outcome.status == "unsupported"
-    assert "int32 biases, which TensorRT refuses; quantize the float model" in outcome.reason
-
-
 def test_job_is_unsupported_when_the_model_names_no_twin(imported, scales, run_native, tmp_path):
     source = quantized_model(imported["tiny"], scales, float_twin="")
     outcome = run_native(JOBS["onnxruntime"], model=source.folder, models=tmp_path / "models")

@@ -16,8 +16,9 @@ from workbench.lowering.graph import MOVEMENT, attribute
 from workbench.lowering.half import to_half
 from workbench.lowering.jobs import lower
 from workbench.lowering.onnx_export import OPSET, export_float, land
-from workbench.lowering.placement import facts
+from workbench.lowering.placement import facts, place
 from workbench.lowering.plan import Dialect, Plan, handles
+from workbench.lowering.published import take_apart
 from workbench.lowering.ranges import symmetric
 from workbench.models.model import Model
 from workbench.records import Precision
@@ -48,12 +49,11 @@ def lowered(source: Model, models: Path, *, precision: Precision) -> Model:
         raise UnsupportedError(
             f"{source.label} is a {source.manifest.precision} model; it cannot be lowered to {precision}"
         )
-    _refuse_published(source)
     half = precision in (Precision.FP16, Precision.INT8_FP16)
     opset = HALF_OPSET if half else OPSET
     if precision.is_quantized:
-        placement = lower(source, dialect=HALF_DIALECT if half else DIALECT, opset=opset)
-        network, name, found = placement.model, DIALECT.backend, facts(placement)
+        network, found = _placed(source, HALF_DIALECT if half else DIALECT, opset=opset)
+        name = DIALECT.backend
     else:
         network, name, found = export_float(source, opset=opset), "float", {}
     if half:
@@ -61,12 +61,15 @@ def lowered(source: Model, models: Path, *, precision: Precision) -> Model:
     return land(network, source, models, dialect=name, facts=found)
 
 
-def _refuse_published(source: Model) -> None:
-    if source.manifest.method == "published":
-        raise UnsupportedError(
-            f"model {source.label}: the pairs that paddle2onnx makes of a published model have int32 biases, which TensorRT "
-            "refuses; quantize the float model with the workbench"
-        )
+def _placed(source: Model, dialect: Dialect, *, opset: int) -> tuple["onnx.ModelProto", dict[str, Any]]:
+    """A quantized Model's network with the dialect's pairs, and what its manifest is to say of them."""
+    if source.manifest.method != "published":
+        placement = lower(source, dialect=dialect, opset=opset)
+        return placement.model, facts(placement)
+    # TensorRT refuses the int32 biases, zero points and pairs on outputs that other tools place.
+    published = take_apart(source, opset=opset)
+    placement = place(published.network, published.scales, dialect=dialect)
+    return placement.model, facts(placement) | {"made_symmetric": published.asymmetric}
 
 
 @handles("Conv", "Gemm", "MatMul", "ConvTranspose")
