@@ -9,7 +9,7 @@ AT_ONCE := -n 2 --dist loadfile
 COVERAGE := --cov --cov-fail-under=85
 INSTALL_CHROMIUM := { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
 	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; }
-NOTEBOOKS := $(wildcard notebooks/*.ipynb notebooks/*/*.ipynb)
+NOTEBOOKS := $(wildcard notebooks/*.ipynb notebooks/*/*.ipynb workbench/servers/*.ipynb)
 STRIP_FLAGS := --keep-id --extra-keys "metadata.papermill cell.metadata.papermill metadata.language_info.version"
 
 .PHONY: help demo test test-browser test-all bench bench-cpu trt-check lab app site lint lock clean

@@ -47,7 +47,7 @@ def test_app_asks_for_the_token_when_it_is_missing_or_wrong(app: LocalServer, pa
         assert (status, location.split("?")[0]) in {(302, "/login"), (403, "")}
 
 
-@pytest.mark.parametrize("path", ["explorer.ipynb", "../05_report.ipynb", "../../README.md", "plot.png"])
+@pytest.mark.parametrize("path", ["explorer.ipynb", "app.py", "../../README.md", "plot.png"])
 def test_app_hands_out_no_file_when_the_token_is_known(app: LocalServer, path: str) -> None:
     assert app.status(f"/voila/files/{path}", token=TOKEN)[0] == 403
 

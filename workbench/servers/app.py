@@ -10,10 +10,9 @@ from typing import Any
 
 from voila.app import Voila
 
-from workbench.notebooks import NOTEBOOKS
 from workbench.servers.guards import LOOPBACK
 
-PAGE = NOTEBOOKS / "app" / "explorer.ipynb"
+PAGE = Path(__file__).with_name("explorer.ipynb")
 IDLE_S = 900
 # The page's own scripts, styles, pictures and web socket, and nothing from elsewhere: Voilà's template asks a CDN for icons.
 CONTENT_POLICY = (
