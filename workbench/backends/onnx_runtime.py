@@ -13,10 +13,10 @@ from workbench.backends.gpu.install import ONNX_RUNTIME
 from workbench.backends.int8_proof import int8_facts
 from workbench.backends.onnx_runtime_gpu import OnnxRuntimeGpuSession, Provider, chosen_provider
 from workbench.backends.onnx_runtime_profile import optimized, profiled
+from workbench.cache import cache_folder
 from workbench.files import content_hash
 from workbench.machine import package_version
 from workbench.models.model import Format, Model
-from workbench.models.zoo_cache import cache_folder
 from workbench.records import Device, Precision
 
 

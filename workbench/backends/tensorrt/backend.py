@@ -10,10 +10,10 @@ from workbench.backends.gpu.availability import gpu_availability
 from workbench.backends.gpu.cuda import Cuda
 from workbench.backends.gpu.install import TENSORRT
 from workbench.backends.tensorrt.profile import ShapeRange, make_profile
+from workbench.cache import cache_folder
 from workbench.errors import DeviceError, UnsupportedError
 from workbench.machine import this_machine
 from workbench.models.model import Format, Model
-from workbench.models.zoo_cache import cache_folder
 from workbench.records import Device, Precision
 
 MAJORS = ("10", "11")
