@@ -27,6 +27,7 @@ from workbench.ui.view import View
 
 MOST_DRAWN = 30  # rows: more bars than that nobody reads
 MOST_FRONTS = 4
+MOST_SAID = 4  # sentences that need no unfolding
 MOST_OPEN = 6  # reasons that need no unfolding
 MOST_STATIC = 100  # rows of the table where there are no widgets
 SAVED = "explore"  # folder beside the run's plots
@@ -59,7 +60,7 @@ class Explorer(View):
         self.chosen: list[Record] = []
         self._given = given
         self._runs = read_runs(given)
-        self._choices: dict[str, Choice] = {}
+        self.choices: dict[str, Choice] = {}
         self._controls = widgets.Box(layout=widgets.Layout(flex_flow="row wrap"))
         self._summary, self._pictures, self._below, self._said = (widgets.HTML() for _ in range(4))
         self._table = ITable(
@@ -76,14 +77,14 @@ class Explorer(View):
     def _offer(self) -> None:
         """A choice for every column in which the rows differ."""
         changed = self.guard(self._redraw)
-        self._choices = {}
+        self.choices = {}
         for title, column in COLUMNS.items():
             rows: dict[Any, list[Record]] = {}
             for row in self._runs.records:
                 rows.setdefault(column(row), []).append(row)
             if len(rows) > 1:
-                self._choices[title] = Choice(title, {value: _words(of) for value, of in rows.items()}, changed)
-        self._controls.children = tuple(self._choices.values())
+                self.choices[title] = Choice(title, {value: _words(of) for value, of in rows.items()}, changed)
+        self._controls.children = tuple(self.choices.values())
 
     def _read_again(self, button: Any) -> None:
         self._runs = read_runs(self._given)
@@ -100,7 +101,7 @@ class Explorer(View):
             self._table.update(row_table(self.chosen))
 
     def _select(self) -> list[Record]:
-        wanted = [(COLUMNS[title], choice.chosen) for title, choice in self._choices.items()]
+        wanted = [(COLUMNS[title], choice.chosen) for title, choice in self.choices.items()]
         return [row for row in self._runs.records if all(column(row) in chosen for column, chosen in wanted)]
 
     def _summary_html(self) -> str:
@@ -109,8 +110,9 @@ class Explorer(View):
             return notes or paragraph("The run has no rows.")
         if not self.chosen:
             return notes + paragraph(self._why_empty())
-        said = "".join(paragraph(line) for line in self._headlines())
-        every = result_sentences(self.chosen, self._runs.metrics, self._runs.machines)
+        lines = self._headlines()
+        said = "".join(paragraph(line) for line in lines[:MOST_SAID])
+        every = [*lines[MOST_SAID:], *result_sentences(self.chosen, self._runs.metrics, self._runs.machines)]
         number = f"{len(self.chosen)} of {count(len(self._runs.records), 'row')} chosen"
         return notes + said + folded(f"{number}; what they say, in {count(len(every), 'sentence')}", bullets(every))
 
@@ -118,7 +120,7 @@ class Explorer(View):
         return headlines(self.chosen, self._runs.metrics, here=this_machine().machine_id)
 
     def _why_empty(self) -> str:
-        none = [title for title, choice in self._choices.items() if not choice.chosen]
+        none = [title for title, choice in self.choices.items() if not choice.chosen]
         if none:
             return f"No row is chosen: nothing is ticked under {' and '.join(none)}."
         return "No row is chosen: none has all that is ticked; tick more."
