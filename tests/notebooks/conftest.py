@@ -1,14 +1,24 @@
 """Exercises of the notebooks under test: given wrong answers too, and what their checks said."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 
+from workbench.callbacks import EXERCISE
+
 OPEN = "= ...  #"
 WRONG = "= -123.45  #"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _controls_move_by_themselves() -> Iterator[None]:
+    """In every kernel of these tests: a callback that raises is to turn the notebook's verdict bad."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(EXERCISE, "1")
+        yield
 
 
 def exercise_cells(notebook: Any) -> list[Any]:
