@@ -82,16 +82,16 @@ def main() -> int:
         box = view.choices["Backend"].boxes["openvino"]
         taken = []
         for _ in range(RUNS):
-            for chosen in (False, True):
-                start = time.perf_counter()
-                box.value = chosen
-                taken.append((chosen, (time.perf_counter() - start) * 1e3))
-    whole = statistics.median(ms for chosen, ms in taken if chosen)
-    most = max(ms for chosen, ms in taken if chosen)
+            box.value = False
+            start, busy = time.perf_counter(), time.process_time()
+            box.value = True
+            taken.append(((time.perf_counter() - start) * 1e3, (time.process_time() - busy) * 1e3))
+    wall, cpu = (statistics.median(column) for column in zip(*taken, strict=True))
     print(
-        f"ui.explore on {len(rows)} rows: redraw of all {whole:.0f} ms (median of {RUNS}, at most {most:.0f} ms; target {TARGET_MS:.0f} ms); first opened in {opened:.1f} s"
+        f"ui.explore on {len(rows)} rows: redraw of all {wall:.0f} ms, {cpu:.0f} ms of them CPU time (median of {RUNS}; "
+        f"target {TARGET_MS:.0f} ms); first opened in {opened:.1f} s"
     )
-    return int(whole > TARGET_MS)
+    return int(wall > TARGET_MS)
 
 
 if __name__ == "__main__":

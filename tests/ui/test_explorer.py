@@ -90,9 +90,23 @@ def test_explore_says_how_many_bars_it_draws_when_there_are_many(write_run, make
         for i in range(40)
     ]
     view = explore(write_run(rows))
-    assert "The bars are of the 30 fastest of 40 measured rows" in view._pictures.value
+    assert "The bars are of 30 of 40 measured rows, where the fastest are" in view._pictures.value
     assert "static (v9)" not in pictures(view._pictures.value)[0]
     assert "static (v10)" in pictures(view._pictures.value)[0]
+
+
+def test_explore_draws_whole_groups_when_there_are_many(write_run, make_row):
+    places = [
+        (backend, precision, scope)
+        for backend in "abcdefgh"
+        for precision in (Precision.FP32, Precision.INT8)
+        for scope in Scope
+    ]
+    rows = [make_row(*place, model=model) for model in ("m", "n") for place in places]
+    view = explore(write_run(rows))
+    drawn = view._drawn()
+    assert len(drawn) == 30
+    assert sum(row.is_baseline for row in drawn) == 15
 
 
 def test_explore_waits_for_results_when_the_run_goes_on(write_run, tmp_path):
