@@ -17,5 +17,9 @@ class UnavailableError(WorkbenchError):
     """This machine lacks what was asked for; becomes a row with status `unavailable`."""
 
 
+class DeviceError(WorkbenchError):
+    """A GPU ran out of memory, or it or its driver failed; becomes a row with status `failed`."""
+
+
 class BusyError(InputError):
     """Another process works in the same run folder."""

@@ -10,6 +10,7 @@ from workbench.experiment.recipe import (
     Recipe,
     ThreadCount,
     find_recipe,
+    parse_recipe,
     read_recipe,
     read_yaml,
 )
@@ -18,5 +19,5 @@ from workbench.experiment.strict import Strict, WithOptions, validate
 
 __all__ = [
     "RECIPES", "SPEED_COLUMNS", "AccuracyTarget", "Column", "Deployment", "Expectation", "Measurement", "ModelSource",
-    "Quantization", "Recipe", "Strict", "TaskSource", "ThreadCount", "WithOptions", "find_recipe", "read_recipe", "read_yaml", "validate",
+    "Quantization", "Recipe", "Strict", "TaskSource", "ThreadCount", "WithOptions", "find_recipe", "parse_recipe", "read_recipe", "read_yaml", "validate",
 ]  # fmt: skip

@@ -153,23 +153,38 @@ def find_recipe(name_or_path: str | Path) -> Path:
 
 def read_recipe(path: Path) -> Recipe:
     """Parse and check a recipe file; relative paths in it become absolute. Raises InputError, one line."""
-    data = read_yaml(path)
-    if data.get("kind") == "suite":
-        raise InputError(
-            f"{path}: a suite of several recipes, which `workbench run` takes; for one of them give the recipe.yaml in its run folder"
-        )
-    return _absolute(validate(Recipe, data, where=str(path)), path.parent)
+    return _recipe(read_yaml(path), path.parent, where=str(path))
+
+
+def parse_recipe(text: str, folder: Path, *, where: str) -> Recipe:
+    """The same for a text that is to lie in `folder`; `where` names it in messages."""
+    return _recipe(_mapping(text, where=where), folder, where=where)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """What a recipe file holds, unchecked; raises InputError when it is no mapping."""
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return _mapping(path.read_text(encoding="utf-8"), where=str(path))
+    except UnicodeDecodeError as error:
         raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def _mapping(text: str, *, where: str) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
-        raise InputError(f"{path}: a recipe is a mapping with the keys {', '.join(Recipe.model_fields)}")
+        raise InputError(f"{where}: a recipe is a mapping with the keys {', '.join(Recipe.model_fields)}")
     return data
+
+
+def _recipe(data: dict[str, Any], folder: Path, *, where: str) -> Recipe:
+    if data.get("kind") == "suite":
+        raise InputError(
+            f"{where}: a suite of several recipes, which `workbench run` takes; for one of them give the recipe.yaml in its run folder"
+        )
+    return _absolute(validate(Recipe, data, where=where), folder)
 
 
 def _absolute(recipe: Recipe, folder: Path) -> Recipe:
