@@ -65,7 +65,8 @@ class OnnxRuntime(Backend):
 
     def prepare_function(self, model: Model, settings: Settings) -> str:
         """Paddle models are exported: on CPU with this runtime's own Q/DQ pairs, on GPU with TensorRT's, or in FP16."""
-        if model.manifest.format is not Format.PADDLE:
+        published = model.manifest.method == "published" and settings.device is Device.GPU
+        if model.manifest.format is not Format.PADDLE and not published:
             return super().prepare_function(model, settings)
         if settings.device is not Device.GPU:
             return "workbench.lowering.onnx_runtime:prepare_job"

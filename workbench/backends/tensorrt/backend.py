@@ -64,8 +64,8 @@ class TensorRT(Backend):
         return Availability()
 
     def prepare_function(self, model: Model, settings: Settings) -> str:
-        """Paddle models are lowered: with FP32 around the INT8 products, or with FP16."""
-        if model.manifest.format is not Format.PADDLE:
+        """Models are lowered, those that others quantized too: with FP32 around the INT8 products, or with FP16."""
+        if model.manifest.format is not Format.PADDLE and model.manifest.method != "published":
             return super().prepare_function(model, settings)
         return f"workbench.lowering.tensorrt:{'prepare_half_job' if settings.precision in HALF else 'prepare_job'}"
 
