@@ -7,20 +7,26 @@ PIP_INSTALL := $(BIN)/python -m pip install $(PIP_FLAGS)
 # Two test files at once: much of a test is waiting for a worker with one thread.
 AT_ONCE := -n 2 --dist loadfile
 COVERAGE := --cov --cov-fail-under=85
-NOTEBOOKS := $(wildcard notebooks/*.ipynb notebooks/*/*.ipynb)
+INSTALL_CHROMIUM := { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; }
+NOTEBOOKS := $(wildcard notebooks/*.ipynb notebooks/*/*.ipynb workbench/servers/*.ipynb)
 STRIP_FLAGS := --keep-id --extra-keys "metadata.papermill cell.metadata.papermill metadata.language_info.version"
 
-.PHONY: help demo test test-all bench bench-cpu trt-check lab lint lock clean
+.PHONY: help demo test test-browser test-all bench bench-cpu trt-check lab app site lint lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 demo: $(INSTALLED) ## run the default experiment: quantize, deploy, accuracy, latency, report
 	$(BIN)/workbench run demo
 
-test: lint ## lint, then every test but the slow ones, with coverage
-	$(BIN)/python -m pytest $(AT_ONCE) -m "not slow" $(COVERAGE)
+test: lint ## lint, then every test but the slow ones and those in a browser, with coverage
+	$(BIN)/python -m pytest $(AT_ONCE) -m "not slow and not browser" $(COVERAGE)
+
+test-browser: $(INSTALLED) ## JupyterLab, the app and the site in Chromium, which it installs when root; screenshots in runs/browser/
+	@command -v chromium >/dev/null || $(INSTALL_CHROMIUM) || { echo "No chromium here; as root: apt-get install chromium" >&2; exit 1; }
+	$(BIN)/python -m pytest -m browser tests/browser
 
 test-all: lint ## lint, then every test, with coverage
 	$(BIN)/python -m pytest $(AT_ONCE) $(COVERAGE)
@@ -35,8 +41,14 @@ bench-cpu: $(INSTALLED) .venv-bench/.installed ## INT8 on CPU against other tool
 trt-check: $(INSTALLED) ## TensorRT plans of the lowered models, without a GPU: what is INT8 in them (TRT_FLAGS="--run runs/methods": of a run)
 	$(BIN)/python -m benchmarks.trt_check $(TRT_FLAGS)
 
-lab: $(INSTALLED) ## open JupyterLab on notebooks/, for this machine only (LAB_FLAGS=... for more)
-	$(BIN)/jupyter-lab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks $(LAB_FLAGS)
+lab: $(INSTALLED) ## open JupyterLab on the course, for this machine only (LAB_FLAGS=... for more)
+	$(BIN)/python -m workbench.servers.lab $(LAB_FLAGS)
+
+app: $(INSTALLED) ## finished runs as a read-only page, for this machine only (APP_FLAGS=--theme=dark, ...)
+	$(BIN)/python -m workbench.servers.app $(APP_FLAGS)
+
+site: $(INSTALLED) ## the course as static HTML: runs/site, and with solutions runs/site-with-solutions (SITE_FLAGS=--smoke: 1 minute)
+	$(BIN)/python -m docs.site $(SITE_FLAGS)
 
 lint: $(INSTALLED) ## check style, types, and that notebooks hold no outputs
 	$(BIN)/ruff check .

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from workbench import cli
 from workbench.experiment import RECIPES
@@ -89,6 +91,17 @@ def test_schema_gives_the_reference_page_when_asked():
     assert finished.returncode == 0
     assert finished.stdout.startswith("# Reference")
     assert "| 130 | interrupted" in finished.stdout
+
+
+COMMANDS = typer.main.get_command(cli.app).commands
+GROUPED = [(group, name) for group, found in COMMANDS.items() for name in getattr(found, "commands", ())]
+
+
+@pytest.mark.parametrize("names", [*((name,) for name in COMMANDS), *GROUPED], ids=" ".join)
+def test_help_is_shown_when_a_command_is_asked_for_it(names):
+    shown = CliRunner().invoke(cli.app, [*names, "--help"])
+    assert shown.exit_code == 0, shown.exception
+    assert "Usage:" in shown.output
 
 
 # Bad input

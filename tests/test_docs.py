@@ -21,6 +21,7 @@ PAGES = [
     if ".venv" not in path.parts
 ]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CHINESE = (ROOT / "README.zh-CN.md").read_text(encoding="utf-8")
 COMMANDS = {command.name or command.callback.__name__ for command in app.registered_commands}
 COMMANDS |= {group.name for group in app.registered_groups}
 
@@ -89,3 +90,38 @@ def test_reference_names_every_column_when_printed():
         [sys.executable, "-m", "workbench.cli", "schema", "reference"], capture_output=True, text=True, check=True
     ).stdout
     assert all(f"| `{name}` |" in said for name in {*Record.model_fields, *KEY_COLUMNS})
+
+
+def test_chinese_readme_has_no_figure_of_its_own_when_compared_with_the_readme():
+    figures = set(re.findall(r"\d+(?:\.\d+)?", re.sub(r"\]\([^)]*\)", "", CHINESE)))
+    assert figures <= set(re.findall(r"\d+(?:\.\d+)?", README))
+
+
+def test_chinese_readme_recipe_and_methods_are_those_of_the_readme_when_read():
+    recipes = [next(b for b in code_blocks(text, "yaml") if "schema_version" in b) for text in (CHINESE, README)]
+    chinese, english = (validate(Recipe, yaml.safe_load(recipe), where="README") for recipe in recipes)
+    assert chinese.deploy == english.deploy
+    assert all(entry in english.quantize for entry in chinese.quantize)
+    methods = [set(re.findall(r"^\| `(\w+)`", text, re.MULTILINE)) for text in (CHINESE, README)]
+    assert methods[0] <= methods[1]
+    assert "prune_qat" in methods[0]
+
+
+def test_chinese_readme_commands_are_those_of_the_readme_when_in_a_shell_block():
+    def commands(text: str) -> list[str]:
+        lines = "".join(code_blocks(text, "sh")).replace("\\\n", " ").splitlines()
+        return [" ".join(line.split("#")[0].split()) for line in lines if line.strip()]
+
+    assert set(commands(CHINESE)) <= set(commands(README))
+
+
+def test_glossary_is_sorted_and_bilingual_and_its_terms_are_used_when_read():
+    glossary = ROOT / "docs" / "glossary.md"
+    rows = [line.strip("| ").split(" | ") for line in glossary.read_text(encoding="utf-8").splitlines()[7:]]
+    terms = [row[0] for row in rows]
+    assert terms == sorted(terms, key=str.lower)
+    assert [row[0] for row in rows if len(row) != 3 or not re.search(r"[\u4e00-\u9fff]", row[1] + row[2])] == []
+    pages = [*ROOT.glob("notebooks/*.ipynb"), *(page for page in PAGES if page != glossary)]
+    used = " ".join(page.read_text(encoding="utf-8") for page in pages).lower()
+    words = set(re.findall(r"[a-z0-9]+", used))
+    assert [term for term in terms if re.findall(r"[a-z0-9]+", term.lower())[0] not in words] == []

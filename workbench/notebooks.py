@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workbench.callbacks import EXERCISE
 from workbench.errors import BusyError, InputError
 
 logger = logging.getLogger(__name__)
@@ -14,6 +15,8 @@ NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 CELL_TIMEOUT_S = 24 * 3600
 # ipykernel 7 warns, on every start, that its loopback sockets are not encrypted.
 QUIET_KERNEL = ["--Application.log_level=CRITICAL"]
+# Nobody sits at this kernel to move the controls of a view: the view does it itself.
+EXERCISED_KERNEL = [f"--IPKernelApp.exec_lines=import os; os.environ[{EXERCISE!r}] = '1'"]
 STAGE_NOTEBOOKS = {
     "machine": "00_machine",
     "quantize": "01_quantize",
@@ -64,7 +67,7 @@ def run_notebook(
             kernel_name="python3",
             progress_bar=False,
             execution_timeout=cell_timeout_s,
-            extra_arguments=QUIET_KERNEL,
+            extra_arguments=[*QUIET_KERNEL, *EXERCISED_KERNEL],
             cwd=str(notebook.parent),
         )
     except PapermillExecutionError as error:

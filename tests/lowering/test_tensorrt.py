@@ -19,6 +19,10 @@ def kinds(found):
     return [node.op_type for node in found.model.graph.node]
 
 
+def stored(model):
+    return {value.name: onnx.numpy_helper.to_array(value) for value in model.graph.initializer}
+
+
 def test_everything_stored_for_pairs_is_symmetric_int8_when_lowered(lowering, network):
     found = lower(lowering, network, network.conv(network.add("Relu", network.conv("x"))))
     nodes = [node for node in found.model.graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")]
@@ -198,3 +202,31 @@ def test_halving_is_unsupported_when_an_operator_is_fp32_only(network):
     )
     with pytest.raises(UnsupportedError, match="NonMaxSuppression 'suppression' computes in FP32 only"):
         to_half(model)
+
+
+def test_epsilon_keeps_a_divisor_from_zero_when_it_is_below_fp16(lowering, network):
+    even = network.add("Sub", "x", "x")
+    last = network.add("Div", even, network.add("Add", even, network.constant(np.float32(1e-12), "epsilon")))
+    halved = to_half(network.model(last))
+    assert stored(halved)["epsilon.half"] > 0
+    assert not lowering.run(halved, *network.samples(1), plain=True)[0].any()
+
+
+def test_limit_stays_a_limit_when_it_is_beyond_fp16(lowering, network):
+    limits = [network.constant(np.float32(value), f"limit{value}") for value in (-1e9, 1e9)]
+    halved = to_half(network.model(network.add("Clip", "x", *limits)))
+    assert [float(stored(halved)[f"{name}.half"]) for name in limits] == [-65504, 65504]
+    assert np.isfinite(lowering.run(halved, *network.samples(1), plain=True)[0]).all()
+
+
+def test_weights_become_zero_when_they_are_too_small_for_fp16(network):
+    last = network.conv("x")
+    network.constants["w0"][:] = 1e-17
+    assert not stored(to_half(network.model(last)))["w0.half"].any()
+
+
+def test_halving_is_unsupported_when_a_weight_is_beyond_fp16(network):
+    last = network.conv("x")
+    network.constants["w0"][0, 0, 0, 0] = 1e5
+    with pytest.raises(UnsupportedError, match="weight 'w0' has values beyond 65504, the largest of FP16"):
+        to_half(network.model(last))

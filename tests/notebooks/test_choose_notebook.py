@@ -16,9 +16,9 @@ ROW = {"model": "tiny", "backend": "onnxruntime", "device": Device.CPU, "scope":
 MADE = {"metric_drop": 1.5, "drop_low": 1.0, "drop_high": 2.0, "method": "static", "precision": Precision.INT8}
 
 
-def execute(folder, executed):
+def execute(folder, executed, notebook=NOTEBOOKS / "07_choose_a_method.ipynb"):
     """Run the notebook on a run folder; returns papermill's end and the text of all outputs."""
-    command = [sys.executable, "-m", "papermill", NOTEBOOKS / "07_choose_a_method.ipynb", executed, "--no-progress-bar"]
+    command = [sys.executable, "-m", "papermill", notebook, executed, "--no-progress-bar"]
     finished = subprocess.run(
         [*command, "-k", "python3", "-p", "recipe", "mine", "-p", "output_dir", str(folder)],
         capture_output=True, text=True, timeout=300, check=False,
@@ -54,9 +54,10 @@ def test_choose_notebook_shows_answers_and_measured_methods_when_papermill_runs_
     assert "Scatter plot" in text
 
 
-def test_choose_notebook_names_the_command_when_there_is_no_run(tmp_path):
-    folder = tmp_path / "not_there"
-    finished, text = execute(folder, tmp_path / "executed.ipynb")
+def test_choose_notebook_names_the_command_when_there_is_no_run(tmp_path, with_wrong_answers, exercise_faults):
+    folder, executed = tmp_path / "not_there", tmp_path / "executed.ipynb"
+    finished, text = execute(folder, executed, with_wrong_answers(NOTEBOOKS / "07_choose_a_method.ipynb"))
     assert finished.returncode == 0, finished.stderr[-2000:]
+    assert exercise_faults(executed) == []
     assert f"workbench run mine --out {folder}" in text
     assert json.loads((folder / "notebooks" / "choose.result.json").read_text())["verdict"] == "passed"

@@ -10,10 +10,12 @@ import nbformat
 import pytest
 import yaml
 
+from workbench.callbacks import EXERCISE
 from workbench.notebooks import NOTEBOOKS, unfinished_cells
 
 # Notebook, its plots, and parameters that make it shorter.
 LESSONS = [
+    ("05a_fundamentals", ["products"], {}),
     ("10_dynamic_vs_static", ["rounding_noise", "sizes", "speedups", "drops"], {}),
     ("11_calibration_algorithms", ["thresholds", "errors", "outcomes"], {"algorithms": ["abs_max", "hist"]}),
 ]
@@ -21,16 +23,26 @@ LESSONS = [
 
 @pytest.mark.timeout(1200)  # two files of tests at once, on 2 cores
 @pytest.mark.parametrize(("name", "plots", "parameters"), LESSONS, ids=[name for name, *_ in LESSONS])
-def test_lesson_shows_what_it_claims_when_papermill_runs_it_alone(name, plots, parameters, tmp_path):
+def test_lesson_shows_what_it_claims_when_papermill_runs_it_alone(
+    name, plots, parameters, tmp_path, with_wrong_answers, exercise_faults
+):
     folder, executed = tmp_path / "run", tmp_path / "executed.ipynb"
-    command = [sys.executable, "-m", "papermill", NOTEBOOKS / f"{name}.ipynb", executed, "--no-progress-bar"]
+    command = [
+        sys.executable,
+        "-m",
+        "papermill",
+        with_wrong_answers(NOTEBOOKS / f"{name}.ipynb"),
+        executed,
+        "--no-progress-bar",
+    ]
     finished = subprocess.run(
         [*command, "-k", "python3", "-p", "output_dir", str(folder), "-y", yaml.safe_dump(parameters)],
         capture_output=True, text=True, timeout=1150, check=False,
-        env=os.environ | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"},
+        env=os.environ | {"PYDEVD_DISABLE_FILE_VALIDATION": "1", EXERCISE: "1"},
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr[-2000:]
     assert unfinished_cells(executed) == []
+    assert exercise_faults(executed) == []
     result = json.loads((folder / "notebooks" / "lesson.result.json").read_text())
     assert result["verdict"] == "passed"
     assert len(result["claims"]) >= len(plots)

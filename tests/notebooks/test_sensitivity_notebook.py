@@ -10,7 +10,9 @@ import nbformat
 from workbench.notebooks import NOTEBOOKS, unfinished_cells
 
 
-def test_sensitivity_notebook_is_green_when_papermill_runs_it_alone(finished_run, tmp_path):
+def test_sensitivity_notebook_is_green_when_papermill_runs_it_alone(
+    finished_run, tmp_path, with_wrong_answers, exercise_faults
+):
     run = finished_run.moved_to(tmp_path / "run")
     executed = tmp_path / "executed.ipynb"
     parameters = ["-p", "recipe", str(run.recipe), "-p", "output_dir", str(run.folder)]
@@ -18,7 +20,7 @@ def test_sensitivity_notebook_is_green_when_papermill_runs_it_alone(finished_run
         sys.executable,
         "-m",
         "papermill",
-        NOTEBOOKS / "06_sensitivity.ipynb",
+        with_wrong_answers(NOTEBOOKS / "06_sensitivity.ipynb"),
         executed,
         "--no-progress-bar",
         "-k",
@@ -30,6 +32,7 @@ def test_sensitivity_notebook_is_green_when_papermill_runs_it_alone(finished_run
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr[-2000:]
     assert unfinished_cells(executed) == []
+    assert exercise_faults(executed) == []
     result = json.loads((run.folder / "notebooks" / "sensitivity.result.json").read_text())
     assert result["verdict"] == "passed"
     texts = [output.get("text", "") for cell in nbformat.read(executed, 4).cells for output in cell.get("outputs", [])]

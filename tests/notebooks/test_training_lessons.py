@@ -19,16 +19,17 @@ PLOTS = {
 
 
 @pytest.mark.parametrize("name", PLOTS)
-def test_lesson_bears_out_its_claims_when_papermill_runs_it(name, tmp_path):
+def test_lesson_bears_out_its_claims_when_papermill_runs_it(name, tmp_path, with_wrong_answers, exercise_faults):
     executed, folder = tmp_path / "executed.ipynb", tmp_path / "run"
     finished = subprocess.run(
-        [sys.executable, "-m", "papermill", NOTEBOOKS / f"{name}.ipynb", executed, "--no-progress-bar", "-k", "python3",
+        [sys.executable, "-m", "papermill", with_wrong_answers(NOTEBOOKS / f"{name}.ipynb"), executed, "--no-progress-bar", "-k", "python3",
          "-p", "output_dir", str(folder)],
         capture_output=True, text=True, timeout=1800, check=False,
         env=os.environ | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"},
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr[-2000:]
     assert unfinished_cells(executed) == []
+    assert exercise_faults(executed) == []
     result = json.loads((folder / "notebooks" / "lesson.result.json").read_text())
     assert (result["verdict"], result["reasons"]) == ("passed", [])
     assert len(result["claims"]) >= len(PLOTS[name])

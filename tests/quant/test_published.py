@@ -4,6 +4,7 @@ import io
 import tarfile
 
 import numpy as np
+import onnxruntime
 import pytest
 import yaml
 
@@ -107,6 +108,38 @@ def test_openvino_runs_the_same_network_as_onnx_runtime_when_it_was_published(ru
     )  # fmt: skip
     assert outcome.status == "ok", outcome.reason
     assert outcome.value["describe"]["int8_share"] > 0.5
+
+
+@pytest.mark.parametrize(("form", "in_float"), [("new", []), ("onnx", ["Gemm"])])
+def test_tensorrt_takes_the_ranges_of_the_network_when_it_was_published(run, run_native, tmp_path, form, in_float):
+    experiment, made, _, _ = run
+    source = experiment.run.models / made["models"][f"published-{form}"]["digest"]
+    digests = [
+        run_native(f"workbench.lowering.{job}", model=folder, models=tmp_path, **precision).value["digest"]
+        for job, folder, precision in (
+            ("tensorrt:prepare_job", source, {"precision": "int8"}),
+            ("onnx_export:prepare_float_job", experiment.run.models / made["models"]["fp32"]["digest"], {}),
+        )
+    ]
+    facts = Model.open(tmp_path / digests[0]).manifest.facts
+    assert [
+        left["operator"] for left in facts["float_operators"]
+    ] == in_float  # paddle2onnx drops a matrix product's pairs
+    assert facts["made_symmetric"] == 0
+    batch = np.random.default_rng(0).random((4, 3, 16, 16), np.float32)
+    int8, float32 = (
+        onnxruntime.InferenceSession(str(tmp_path / digest / "model.onnx")).run(None, {"image": batch})[0]
+        for digest in digests
+    )
+    assert 10 * np.log10((float32**2).sum() / ((float32 - int8) ** 2).sum()) > 20
+
+
+def test_tensorrt_is_refused_in_one_line_when_the_format_is_the_old_one(run, run_native, tmp_path):
+    experiment, made, _, _ = run
+    source = experiment.run.models / made["models"]["published-old"]["digest"]
+    outcome = run_native("workbench.lowering.tensorrt:prepare_job", model=source, models=tmp_path, precision="int8")
+    assert outcome.status == Status.UNSUPPORTED
+    assert "old format (fake_quantize_*)" in outcome.reason
 
 
 def test_onnx_is_an_unsupported_row_when_the_backend_takes_paddle_models(run):

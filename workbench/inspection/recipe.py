@@ -30,13 +30,19 @@ def starting_recipe(model: str, *, params: Path | None, folder: Path) -> str:
     Guesses and what is to be filled in are marked as such. It passes the recipe checker. Raises InputError when there is no such
     model or it cannot be read.
     """
+    entries, found = starting_point(model, params=params, folder=folder)
+    return _text(model, entries, found)
+
+
+def starting_point(model: str, *, params: Path | None, folder: Path) -> tuple[Entries, str]:
+    """The same recipe before it is a text, and what was found out of the model; raises InputError."""
     path = Path(model).expanduser()
     if not path.exists() and not path.with_name(f"{path.name}.pdmodel").exists() and model in read_zoo().models:
-        return _text(model, _from_zoo(model), f"The zoo's {model}.")
+        return _from_zoo(model), f"The zoo's {model}."
     path = path.resolve()
     described = describe(path, params)
     found = f"{described.format}; in: {_specs(described, 'inputs')}; out: {_specs(described, 'outputs')}."
-    return _text(model, _from_file(path, params, described, folder), f"The file: {found}")
+    return _from_file(path, params, described, folder), f"The file: {found}"
 
 
 def describe(path: Path, params: Path | None) -> Description:

@@ -38,14 +38,14 @@ def _row(example: Example, classes: Sequence[str]) -> list[Picture]:
     found = {precision: unpack(packed) for precision, packed in example.predictions.items()}
     maps = [
         Picture(
-            _coloured(class_map(example.truth)),
+            coloured(class_map(example.truth)),
             "truth",
             partial(_name, classes=classes, found=class_map(example.truth)),
         )
     ]
     maps += [
         Picture(
-            _coloured(classes_found), f"{precision.upper()}: mIoU {example.figures[precision]['miou']:.1f}",
+            coloured(classes_found), f"{precision.upper()}: mIoU {example.figures[precision]['miou']:.1f}",
             partial(_name, classes=classes, found=classes_found), COLOURS[precision],
         )
         for precision, classes_found in found.items()
@@ -61,10 +61,11 @@ def differing(example: Example) -> NDArray[np.bool_]:
     return differing
 
 
-def _coloured(found: ClassMap) -> NDArray[np.uint8]:
+def coloured(found: ClassMap) -> NDArray[np.uint8]:
+    """A class map in the colours of its classes, uint8 [h, w, 3]."""
     shades = np.array([[int(shade[i : i + 2], 16) for i in (1, 3, 5)] for shade in SHADES], np.uint8)
-    coloured: NDArray[np.uint8] = shades[found % len(SHADES)]
-    return coloured
+    shaded: NDArray[np.uint8] = shades[found % len(SHADES)]
+    return shaded
 
 
 def _name(axes: Axes, *, classes: Sequence[str], found: ClassMap) -> None:

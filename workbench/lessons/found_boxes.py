@@ -39,10 +39,11 @@ def _picture(example: Example, classes: Sequence[str], precision: Any) -> Pictur
     else:
         boxes = [(row[0], *row[2:], f" {row[1]:.2f}") for row in _shown(example, precision)]
         title, colour = f"{precision.upper()}: mAP {example.figures[precision]['mAP']:.1f}", COLOURS[precision]
-    return Picture(example.image, title, partial(_draw, boxes=boxes, classes=classes, colour=colour), colour)
+    return Picture(example.image, title, partial(draw_boxes, boxes=boxes, classes=classes, colour=colour), colour)
 
 
-def _draw(axes: Axes, *, boxes: Sequence[Any], classes: Sequence[str], colour: str) -> None:
+def draw_boxes(axes: Axes, *, boxes: Sequence[Any], classes: Sequence[str], colour: str) -> None:
+    """Draw rows (class, x1, y1, x2, y2, text behind the class's name), in pixels."""
     from matplotlib.patches import Rectangle
 
     for number, x1, y1, x2, y2, score in boxes:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from workbench.lessons.pictures import framed, show_framed
 from workbench.report.bars import GREY, WIDTH
@@ -26,12 +27,17 @@ class Picture:
 
 def show_grid(rows: Sequence[Sequence[Picture]], *, name: str, title: str, seen: str, folder: Path) -> "HTML":
     """Draw the pictures as `plots/<name>.png` in `folder`; `seen` is the caption and the alternative text."""
+    return show_framed(draw_grid(rows, title=title, seen=seen), name=name, title=title, seen=seen, folder=folder)
+
+
+def draw_grid(rows: Sequence[Sequence[Picture]], *, title: str, seen: str) -> Figure:
+    """The pictures as one figure; `seen` is its caption."""
     across = max(len(row) for row in rows)
     figure = framed((WIDTH / across + 0.25) * len(rows), title=title, seen=seen)
     for line, row in zip(figure.subplots(len(rows), across, squeeze=False), rows, strict=True):
         for axes, picture in zip(line, row, strict=True):
             _draw(axes, picture)
-    return show_framed(figure, name=name, title=title, seen=seen, folder=folder)
+    return figure
 
 
 def _draw(axes: Axes, picture: Picture) -> None:

@@ -3,14 +3,17 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench.errors import UnsupportedError
 from workbench.lowering.graph import Graph
+from workbench.lowering.weights import MATRIX_OPERATORS
 
 if TYPE_CHECKING:
     import onnx
 
 LARGEST = float(np.finfo(np.float16).max)
+SMALLEST = float(np.finfo(np.float16).smallest_subnormal)
 # Inputs that ONNX defines as FP32 whatever the data's type.
 ALWAYS_FP32 = {"Resize": (1, 2)}
 FP32_ONLY = ("NonMaxSuppression",)
@@ -20,7 +23,7 @@ def to_half(model: "onnx.ModelProto") -> "onnx.ModelProto":
     """Let a network, of opset 19 or later where it has Q/DQ pairs, compute in FP16; its inputs and outputs stay FP32.
 
     Constants become FP16, the scales of pairs among them, so that DequantizeLinear gives FP16. A quantizer of an input reads
-    FP32 as it comes. Raises UnsupportedError for operators that ONNX has in FP32 only.
+    FP32 as it comes. Raises UnsupportedError for operators that ONNX has in FP32 only, and for weights that FP16 cannot hold.
     """
     for node in model.graph.node:
         if node.op_type in FP32_ONLY:
@@ -50,8 +53,26 @@ def _half(graph: Graph, name: str) -> str:
         return name
     half = f"{name}.half"
     if half not in graph.constants:
-        graph.constants[half] = value.clip(-LARGEST, LARGEST).astype(np.float16)
+        readers = graph.readers(name)
+        is_weight = bool(readers) and all(reader.op_type in MATRIX_OPERATORS for reader in readers)
+        graph.constants[half] = _weight(name, value) if is_weight else _nearest(value)
     return half
+
+
+def _weight(name: str, value: NDArray[np.float32]) -> NDArray[np.float16]:
+    """What is added up may well become 0, but not something smaller than it is."""
+    if not np.abs(value).max(initial=0) <= LARGEST:
+        raise UnsupportedError(f"weight {name!r} has values beyond {LARGEST:g}, the largest of FP16; run it in FP32")
+    return value.astype(np.float16)
+
+
+def _nearest(value: NDArray[np.float32]) -> NDArray[np.float16]:
+    """The nearest values of FP16 that are finite, and not 0 where the constant is not.
+
+    A limit or a mask of -1e9 still does its work at -65504, and an epsilon of 1e-12 must go on keeping a divisor from 0.
+    """
+    half: NDArray[np.float16] = value.clip(-LARGEST, LARGEST).astype(np.float16)
+    return np.where((half == 0) & (value != 0), np.copysign(SMALLEST, value), half).astype(np.float16)
 
 
 def _outputs(graph: Graph, names: list[str]) -> list["onnx.NodeProto"]:

@@ -50,7 +50,7 @@ def export_float(source: Model, *, opset: int = OPSET) -> "onnx.ModelProto":
     """
     if source.manifest.precision != "fp32":
         raise UnsupportedError(f"model {source.label} is {source.manifest.precision}: only a float network is exported")
-    return _whole(simplify(_paddle2onnx(source, opset=opset)), source)
+    return simplify(export_program(source, source.paddle_prefix, opset=opset))
 
 
 def export_published(source: Model) -> "onnx.ModelProto":
@@ -58,20 +58,30 @@ def export_published(source: Model) -> "onnx.ModelProto":
 
     Raises UnsupportedError for PaddleSlim's old format, on which paddle2onnx 1.3.1 aborts the process, and when the pairs got lost.
     """
+    refuse_old_format(source)
+    exported = export_program(source, source.paddle_prefix)
+    if not any(node.op_type == "QuantizeLinear" for node in exported.graph.node):
+        raise UnsupportedError(
+            f"model {source.label}: paddle2onnx dropped its quantization: its scales are not as it expects"
+        )
+    return exported
+
+
+def refuse_old_format(source: Model) -> None:
+    """Raise UnsupportedError for a Model in PaddleSlim's old format."""
     if source.manifest.facts.get("quantized_format") == "fake_quantize":
         raise UnsupportedError(
             f"model {source.label}: quantized in PaddleSlim's old format (fake_quantize_*), which paddle2onnx cannot read; it runs "
             "on Paddle Inference only"
         )
-    exported = _paddle2onnx(source)
-    if not any(node.op_type == "QuantizeLinear" for node in exported.graph.node):
-        raise UnsupportedError(
-            f"model {source.label}: paddle2onnx dropped its quantization: its scales are not as it expects"
-        )
-    return _whole(exported, source)
 
 
-def _whole(exported: "onnx.ModelProto", source: Model) -> "onnx.ModelProto":
+def export_program(source: Model, prefix: Path, *, opset: int = OPSET) -> "onnx.ModelProto":
+    """What paddle2onnx makes of the program `prefix`.*, which is the Paddle Model's or was made of it.
+
+    Raises UnsupportedError when inputs or outputs got lost, and for operators that cannot be exported, as far as they are known.
+    """
+    exported = _paddle2onnx(source, prefix, opset=opset)
     counts = (len(exported.graph.input), len(exported.graph.output))
     wanted = (len(source.manifest.inputs), len(source.manifest.outputs))
     if counts != wanted:
@@ -93,8 +103,8 @@ def _manifest(source: Model, network: "onnx.ModelProto", *, dialect: str, facts:
     )
 
 
-def _paddle2onnx(source: Model, *, opset: int = OPSET) -> "onnx.ModelProto":
-    program = source.paddle_prefix.with_suffix(".pdmodel").read_bytes()
+def _paddle2onnx(source: Model, prefix: Path, *, opset: int) -> "onnx.ModelProto":
+    program = prefix.with_suffix(".pdmodel").read_bytes()
     for operator, reason in BEYOND.items():
         # As an operator's type stands in the file: field 3 (0x1a), its length, its name.
         if bytes((0x1A, len(operator))) + operator.encode() in program:
@@ -104,8 +114,8 @@ def _paddle2onnx(source: Model, *, opset: int = OPSET) -> "onnx.ModelProto":
 
     return onnx.load_from_string(
         paddle2onnx.export(
-            str(source.paddle_prefix.with_suffix(".pdmodel")),
-            str(source.paddle_prefix.with_suffix(".pdiparams")),
+            str(prefix.with_suffix(".pdmodel")),
+            str(prefix.with_suffix(".pdiparams")),
             opset_version=opset,
             deploy_backend="onnxruntime",
             # Its own optimizer folds a bias into the convolution and leaves the result the name of the sum's *input*: a

@@ -14,12 +14,14 @@ import numpy as np
 from workbench.errors import UnsupportedError
 from workbench.lowering.graph import MOVEMENT, attribute
 from workbench.lowering.half import to_half
-from workbench.lowering.jobs import lower, prepare
-from workbench.lowering.onnx_export import export_float, land
-from workbench.lowering.placement import facts
+from workbench.lowering.jobs import lower
+from workbench.lowering.onnx_export import OPSET, export_float, land
+from workbench.lowering.placement import facts, place
 from workbench.lowering.plan import Dialect, Plan, handles
+from workbench.lowering.published import take_apart
 from workbench.lowering.ranges import symmetric
 from workbench.models.model import Model
+from workbench.records import Precision
 from workbench.worker import Channel
 
 if TYPE_CHECKING:
@@ -29,34 +31,45 @@ if TYPE_CHECKING:
 HALF_OPSET = 19
 
 
-def prepare_job(channel: Channel, *, model: str, models: str) -> dict[str, Any]:
-    """Worker job: the ONNX Model of the Paddle Model in folder `model`, with Q/DQ pairs when it is quantized.
-
-    Returns the new Model's digest and the seconds it took; raises UnsupportedError for what cannot be lowered.
-    """
-    _refuse_published(Model.open(Path(model)))
-    return prepare(channel, model, models, dialect=DIALECT)
-
-
-def prepare_half_job(channel: Channel, *, model: str, models: str) -> dict[str, Any]:
-    """Worker job: as `prepare_job`, but what is not INT8 computes in FP16; inputs and outputs stay FP32."""
+def prepare_job(channel: Channel, *, model: str, models: str, precision: str) -> dict[str, Any]:
+    """Worker job: `lowered` of the Model in folder `model`, written below `models`; returns its digest and the seconds it took."""
     start = time.perf_counter()
-    source = Model.open(Path(model))
-    _refuse_published(source)
-    if source.manifest.precision == "fp32":
-        made = land(to_half(export_float(source, opset=HALF_OPSET)), source, Path(models), dialect="float16")
-    else:
-        placement = lower(source, dialect=HALF_DIALECT, opset=HALF_OPSET)
-        made = land(to_half(placement.model), source, Path(models), dialect="tensorrt+fp16", facts=facts(placement))
+    made = lowered(Model.open(Path(model)), Path(models), precision=Precision(precision))
     return {"digest": made.digest, "seconds": time.perf_counter() - start}
 
 
-def _refuse_published(source: Model) -> None:
-    if source.manifest.method == "published":
+def lowered(source: Model, models: Path, *, precision: Precision) -> Model:
+    """The ONNX Model, made below `models`, that TensorRT's strongly typed networks take of a Model in this precision.
+
+    FP32 and FP16 are of a float Model, INT8 and INT8_FP16 of a quantized one, with Q/DQ pairs; inputs and outputs are FP32 in all.
+    The Model is the same whenever it is made. Raises UnsupportedError for what cannot be lowered. Call it in a worker only:
+    paddle2onnx ends the process on operators that it does not know.
+    """
+    if precision.is_quantized != (source.manifest.precision == Precision.INT8):
         raise UnsupportedError(
-            f"model {source.label}: the pairs that paddle2onnx makes of a published model have int32 biases, which TensorRT "
-            "refuses; quantize the float model with the workbench"
+            f"{source.label} is a {source.manifest.precision} model; it cannot be lowered to {precision}"
         )
+    half = precision in (Precision.FP16, Precision.INT8_FP16)
+    opset = HALF_OPSET if half else OPSET
+    if precision.is_quantized:
+        network, found = _placed(source, HALF_DIALECT if half else DIALECT, opset=opset)
+        name = DIALECT.backend
+    else:
+        network, name, found = export_float(source, opset=opset), "float", {}
+    if half:
+        network, name = to_half(network), f"{name}+fp16"
+    return land(network, source, models, dialect=name, facts=found)
+
+
+def _placed(source: Model, dialect: Dialect, *, opset: int) -> tuple["onnx.ModelProto", dict[str, Any]]:
+    """A quantized Model's network with the dialect's pairs, and what its manifest is to say of them."""
+    if source.manifest.method != "published":
+        placement = lower(source, dialect=dialect, opset=opset)
+        return placement.model, facts(placement)
+    # TensorRT refuses the int32 biases, zero points and pairs on outputs that other tools place.
+    published = take_apart(source, opset=opset)
+    placement = place(published.network, published.scales, dialect=dialect)
+    return placement.model, facts(placement) | {"made_symmetric": published.asymmetric}
 
 
 @handles("Conv", "Gemm", "MatMul", "ConvTranspose")

@@ -113,15 +113,21 @@ def _open_written(recipe: dict[str, Any], output_dir: str) -> Experiment:
     return open_experiment(file, folder)
 
 
-def conclude_lesson(lesson: Lesson, claims: Mapping[str, bool]) -> dict[str, Any]:
+def conclude_lesson(lesson: Lesson | Path, claims: Mapping[str, bool]) -> dict[str, Any]:
     """Write the verdict to `<run folder>/notebooks/lesson.result.json`; raises VerdictFailed after writing a bad one.
 
     `claims`: what the notebook says, one sentence each, and whether what it measured bears it out. It is bad when one is not
     borne out, or when a stage has problems. After a smoke run only the problems count: so little data bears nothing out.
+    A lesson without a run gives its folder.
     """
-    reasons = [f"not borne out: {claim}" for claim, holds in claims.items() if not (holds or lesson.smoke)]
-    reasons += [f"{stage}: {problem}" for stage in Stage for problem in problems(lesson.experiment, stage)]
-    path = lesson.experiment.run.path / "notebooks" / "lesson.result.json"
+    reasons = [f"not borne out: {claim}" for claim, holds in claims.items() if not holds]
+    if isinstance(lesson, Path):
+        name = lesson.name
+    else:
+        name = lesson.experiment.recipe.name
+        reasons = [] if lesson.smoke else reasons
+        reasons += [f"{stage}: {problem}" for stage in Stage for problem in problems(lesson.experiment, stage)]
+    folder = lesson if isinstance(lesson, Path) else lesson.folder
     return write_verdict(
-        path, reasons=reasons, details={"recipe": lesson.experiment.recipe.name, "claims": list(claims)}
+        folder / "notebooks" / "lesson.result.json", reasons=reasons, details={"recipe": name, "claims": list(claims)}
     )

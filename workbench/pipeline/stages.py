@@ -14,7 +14,7 @@ import yaml
 
 from workbench.backends.registry import BACKENDS
 from workbench.errors import InputError
-from workbench.experiment import Quantization, Recipe, find_recipe, read_recipe, validate
+from workbench.experiment import Quantization, Recipe, find_recipe, parse_recipe, read_recipe, validate
 from workbench.files import content_hash, write_json, write_text
 from workbench.launch import Outcome, run_job
 from workbench.machine import package_version, this_machine
@@ -29,7 +29,7 @@ from workbench.pipeline.progress import Bar
 from workbench.quant.registry import METHODS
 from workbench.records import Status
 from workbench.run_folder import RunFolder
-from workbench.tasks.loader import task_spec
+from workbench.tasks.loader import task_options, task_spec
 
 logger = logging.getLogger(__name__)
 
@@ -207,6 +207,20 @@ def open_experiment(
     return Experiment(read, file, RunFolder.create(folder.resolve()), fresh=fresh, only=chosen)
 
 
+def check_recipe(text: str, folder: Path, *, where: str = "recipe") -> Recipe:
+    """A recipe that is no file yet, checked as `open_experiment` checks one, and the options of its task as well.
+
+    `folder` is where it is to lie. Raises InputError.
+    """
+    read = parse_recipe(text, folder, where=where)
+    _check_options(read, where)
+    _check_sources(read)
+    if read.task.name is not None:
+        validate(task_options(read.task.name), read.task.options, where=f"{where}: task.options")
+    cells(read)
+    return read
+
+
 def _shortened(recipe: Recipe) -> Recipe:
     """The recipe with methods that take little time."""
     entries = []
@@ -226,7 +240,7 @@ def runs_folder() -> Path:
     return root / "runs"
 
 
-def _check_options(recipe: Recipe, file: Path) -> None:
+def _check_options(recipe: Recipe, file: Path | str) -> None:
     for number, entry in enumerate(recipe.quantize):
         if entry.method not in METHODS:
             raise InputError(

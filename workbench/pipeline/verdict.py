@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from workbench.callbacks import raised
 from workbench.files import write_json
 from workbench.machine import this_machine
 from workbench.pipeline.report import problems
@@ -23,7 +24,11 @@ def conclude(experiment: Experiment, stage: Stage | str) -> dict[str, Any]:
 
 
 def write_verdict(path: Path, *, reasons: list[str], details: dict[str, Any]) -> dict[str, Any]:
-    """Write a verdict file; raises VerdictFailed, after writing, when there is a reason against passing."""
+    """Write a verdict file; raises VerdictFailed, after writing, when there is a reason against passing.
+
+    A callback of a view that raised in this kernel is one, too.
+    """
+    reasons = [*reasons, *raised()]
     verdict = "failed" if reasons else "passed"
     result = {
         "result_version": RESULT_VERSION,

@@ -30,7 +30,7 @@ def draw_plots(records: Sequence[Record], metrics: Sequence[Metric], *, out_dir:
             continue
         panels = plot_panels(plot, rows, metrics)
         write_bytes(path, render(panels, title=plot.title, caption=counted(plot.count, rows, metrics) + caption))
-        figures.append(Figure(path, plot.title, _sentence(plot, panels), _table(plot, panels)))
+        figures.append(Figure(path, plot.title, plot_sentence(plot, panels), plot_table(plot, panels)))
     timed = [row for row in records if row.scope is Scope.END_TO_END]
     parts = draw_parts(records, metrics, out_dir=out_dir, caption=counted("repeats", timed, metrics) + caption)
     return [*figures[:1], parts, *figures[1:]] if parts else figures
@@ -47,7 +47,8 @@ def counted(name: str, rows: Sequence[Record], metrics: Sequence[Metric]) -> str
     return f"n = {span} {COUNTED[name]}; "
 
 
-def _table(plot: Plot, panels: Sequence[Panel]) -> pd.DataFrame:
+def plot_table(plot: Plot, panels: Sequence[Panel]) -> pd.DataFrame:
+    """What a plot shows as a table: a line for each bar."""
     lines = [_line(plot, panel, bar) for panel in panels for bar in panel.bars]
     return pd.DataFrame(lines, dtype=object)
 
@@ -63,7 +64,8 @@ def _figures(plot: Plot, bar: Bar) -> list[tuple[str, float | None]]:
     return [(heading, value) for heading, value in zip(plot.headings, values, strict=True) if heading]
 
 
-def _sentence(plot: Plot, panels: Sequence[Panel]) -> str:
+def plot_sentence(plot: Plot, panels: Sequence[Panel]) -> str:
+    """What a plot shows in a sentence, for who does not see it."""
     facts = [_fact(plot, panel, bar) for panel in panels for bar in panel.bars]
     return f"Bar chart: {plot.title}. {'; '.join(facts)}."
 

@@ -45,7 +45,7 @@ def _of_made(group: Sequence[Record], shown: Collection[str]) -> list[str]:
 
 def _not_measured(row: Record, where: str) -> str:
     if row.status is Status.OK:
-        return f"{where}: the latency of INT8 was not measured{_cost(row)}."
+        return f"{where}: the latency of INT8 was not measured{cost(row)}."
     return f"{where}: INT8 was not measured: {row.status}{f' ({row.reason})' if row.reason else ''}."
 
 
@@ -57,17 +57,17 @@ def _label(row: Record, *, several: bool) -> str:
 def _against_fp32(row: Record, baseline: Record | None, label: str) -> str:
     ratio = speedup(row, baseline)
     if ratio is None or baseline is None or baseline.latency_mean_ms is None:
-        return f"{label} takes {_ms(row)} ms ({_setting(row)}); FP32 was not measured{_cost(row)}."
+        return f"{label} takes {_ms(row)} ms ({_setting(row)}); FP32 was not measured{cost(row)}."
     figures = f"{_ms(baseline)} -> {_ms(row)} ms, {_setting(row)}"
     low, high = row.speedup_low, row.speedup_high
     if low is None or high is None:
-        return f"{label} ran {_times(ratio)} as fast as FP32 ({figures}){UNJUDGED}{_cost(row)}."
+        return f"{label} ran {_times(ratio)} as fast as FP32 ({figures}){UNJUDGED}{cost(row)}."
     if low <= 1 <= high:
         interval = f"speed-up {_times(ratio)}, interval {number(low, digits=3)} to {number(high, digits=3)}"
-        return f"no difference beyond noise between {label} and FP32 ({figures}; {interval}){_cost(row)}."
+        return f"no difference beyond noise between {label} and FP32 ({figures}; {interval}){cost(row)}."
     if ratio > 1:
-        return f"{label} is {_times(ratio)} faster than FP32 ({figures}){_cost(row, bought=True)}."
-    return f"{label} is {_times(1 / ratio)} slower than FP32 ({figures}){_cost(row)}."
+        return f"{label} is {_times(ratio)} faster than FP32 ({figures}){cost(row, bought=True)}."
+    return f"{label} is {_times(1 / ratio)} slower than FP32 ({figures}){cost(row)}."
 
 
 def _against_float(best: Record, row: Record, lead: str, label: str) -> str:
@@ -76,13 +76,13 @@ def _against_float(best: Record, row: Record, lead: str, label: str) -> str:
         return ""
     figures = f"({_ms(row)} against {_ms(best)} ms, {_setting(row)})"
     if row.speedup_low is None or best.speedup_high is None:
-        return f"{lead}{precision_label(row)} ran faster than {label} {figures}{UNJUDGED}{_cost(row)}."
+        return f"{lead}{precision_label(row)} ran faster than {label} {figures}{UNJUDGED}{cost(row)}."
     if row.speedup_low > best.speedup_high:
-        return f"{lead}{precision_label(row)} is faster than {label} {figures}{_cost(row)}."
-    return f"{lead}no difference beyond noise between {precision_label(row)} and {label} {figures}{_cost(row)}."
+        return f"{lead}{precision_label(row)} is faster than {label} {figures}{cost(row)}."
+    return f"{lead}no difference beyond noise between {precision_label(row)} and {label} {figures}{cost(row)}."
 
 
-def _cost(row: Record, *, bought: bool = False) -> str:
+def cost(row: Record, *, bought: bool = False) -> str:
     """What the row costs in accuracy, as the end of a sentence; `bought` when the sentence told of a gain in speed."""
     if row.metric_drop is None:
         return "; its accuracy was not measured"

@@ -5,6 +5,7 @@ There are no labels and so no metric: such a task serves to calibrate, and to tr
 
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,19 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from workbench.errors import InputError
-from workbench.tasks import image_preprocess as prepare
 from workbench.tasks.base import Inputs, Outputs, Sample, Task, TaskOptions
+from workbench.tasks.deploy_steps import IMAGENET_MEAN, IMAGENET_STD
+from workbench.tasks.fastdeploy_images import augmented, cropped, fitted
+from workbench.tasks.preparation import Interpolation, Preparation, Resize
 
 ENDINGS = {".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 ORDER_SEED = 0
+CROP_MARGIN = 256 / 224  # of the crop's side: how long the short side is
+HALF = (0.5, 0.5, 0.5)
 
 
 class Preprocess(StrEnum):
-    """How an image becomes a model's inputs (see workbench/tasks/image_preprocess.py)."""
+    """How an image becomes a model's inputs, by the names of FastDeploy's functions."""
 
     CLASSIFICATION = "classification"
     YOLO = "yolo"
@@ -78,6 +83,28 @@ class ImageFolder(Task):
     Options = ImageFolderOptions
     primary_metric = ""
 
+    @cached_property
+    def side(self) -> int:
+        """Pixels of the square input; 0 where the input is none."""
+        return int(self.options.side or SIDES.get(self.options.preprocess, 0))
+
+    @cached_property
+    def preparation(self) -> Preparation:
+        """How an image, changed as far as FastDeploy does it in its own way, becomes the first input."""
+        square = (self.side, self.side)
+        match self.options.preprocess:
+            case Preprocess.CLASSIFICATION:
+                short = round(self.side * CROP_MARGIN)
+                return Preparation(size=square, resize=Resize.SHORT_SIDE, short_side=short, mean=IMAGENET_MEAN, std=IMAGENET_STD)  # fmt: skip
+            case Preprocess.YOLO:  # FastDeploy calibrates YOLO so, though it deploys centred
+                return Preparation(size=square, resize=Resize.TOP_LEFT)
+            case Preprocess.PPYOLOE:
+                return Preparation(size=square, resize=Resize.STRETCH, interpolation=Interpolation.CUBIC, mean=IMAGENET_MEAN, std=IMAGENET_STD)  # fmt: skip
+            case Preprocess.PPYOLOE_PLUS:
+                return Preparation(size=square, resize=Resize.STRETCH, interpolation=Interpolation.CUBIC)
+            case _:  # segmentation: not resized, in -1..1
+                return Preparation(mean=HALF, std=HALF)
+
     def calibration(self) -> Sequence[Sample]:
         """The first images."""
         return self._samples(self.options.calibration_folder)[: self.options.calibration_images]
@@ -97,28 +124,18 @@ class ImageFolder(Task):
     def augment(self, image: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
         """Vary what a segmentation network learns from; the other kinds of network learn from the images as they are."""
         if self.options.preprocess is Preprocess.SEGMENTATION_TRAIN:
-            return prepare.augmented(image, random)
+            return augmented(image, random)
         return image
 
     def preprocess(self, image: NDArray[np.uint8]) -> tuple[Inputs, None]:
         """Turn an RGB image, uint8 [height, width, 3], into float32 [1, 3, height, width] and what the model takes beside it."""
-        kind, side = self.options.preprocess, self.options.side or SIDES.get(self.options.preprocess, 0)
-        values: tuple[NDArray[np.float32], ...]
-        match kind:
-            case Preprocess.CLASSIFICATION:
-                values = (prepare.classification(image, side),)
-            case Preprocess.YOLO:
-                values = (prepare.padded(image, side),)
-            case Preprocess.PPYOLOE:
-                planes, factors = prepare.stretched(image, side)
-                values = (prepare.imagenet(planes), factors)
-            case Preprocess.PPYOLOE_PLUS:
-                values = prepare.stretched(image, side)
-            case Preprocess.SEGMENTATION:
-                values = (prepare.whole(image),)
-            case _:
-                values = (prepare.whole(prepare.cropped(image)),)
-        return {name: value[np.newaxis] for name, value in zip(self.options.names, values, strict=True)}, None
+        if self.options.preprocess is Preprocess.YOLO:
+            image = fitted(image, self.side)
+        elif self.options.preprocess is Preprocess.SEGMENTATION_TRAIN:
+            image = cropped(image)
+        planes, geometry = self.preparation(image)
+        values = zip(self.options.names, (planes, np.array(geometry.scale, np.float32)), strict=False)
+        return {name: value[np.newaxis] for name, value in values}, None
 
     def postprocess(self, outputs: Outputs, meta: None) -> None:
         """There is nothing to compare with a label."""

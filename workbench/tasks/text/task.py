@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from workbench.errors import InputError
 from workbench.tasks.base import Inputs, Outputs, Task, TaskOptions
 from workbench.tasks.class_scores import class_loss
 from workbench.tasks.text.tokenizer import Text, TextInput, WordPieces
@@ -62,8 +63,10 @@ class TextTask(Task):
         return class_loss(self._scores(outputs), labels["label"])
 
     def read(self, given: str) -> Text:
-        """A sentence, or a pair with a tab between."""
+        """A sentence, or a pair with a tab between. Raises InputError for an empty one."""
         first, tab, second = given.partition("\t")
+        if not first.strip() or (tab and not second.strip()):
+            raise InputError(f"sentence {given!r}: it is empty; write one")
         return (first, second) if tab else first
 
     def preprocess(self, image: Text) -> tuple[Inputs, None]:

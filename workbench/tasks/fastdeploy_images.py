@@ -1,20 +1,15 @@
-"""How FastDeploy's one-click compression turns an RGB image into model inputs.
+"""What FastDeploy's one-click compression does to an RGB image before it becomes an input, where `Preparation` has no such step.
 
-Each function takes uint8 [height, width, 3] and gives float32 [3, height, width] in the range named, or another image. Sizes, constants and
-interpolation are those of FastDeploy's fd_auto_compress/dataset.py (develop, 2024-03).
+Each function takes and gives uint8 [height, width, 3]. Sizes, constants and interpolation are those of FastDeploy's
+fd_auto_compress/dataset.py (develop, 2024-03).
 """
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Image = NDArray[Any]  # as cv2's own types have it
-Planes = NDArray[Any]
-IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32).reshape(3, 1, 1)
-IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32).reshape(3, 1, 1)
-SHORT_SIDE = 256 / 224  # of the crop's side: what is left around the crop
-GREY = 114
+from workbench.tasks.preparation import Image
+
 CROP = (512, 1024)  # height, width
 CROP_FILL = 127  # the border has 127.5, which an 8-bit image cannot hold
 SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
@@ -22,39 +17,12 @@ JITTER = 0.5  # brightness, contrast and saturation times 0.5 to 1.5, each in ha
 HUE_STEPS = 18  # of 256
 
 
-def classification(image: Image, side: int) -> Planes:
-    """Short side to 256/224 of `side`, centre crop, ImageNet's mean and deviation."""
-    import cv2
-
-    height, width = image.shape[:2]
-    scale = round(side * SHORT_SIDE) / min(height, width)
-    scaled = cv2.resize(image, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_LINEAR)
-    top, left = ((length - side) // 2 for length in scaled.shape[:2])
-    return imagenet(unit_range(scaled[top : top + side, left : left + side]))
-
-
-def padded(image: Image, side: int) -> Planes:
-    """Scaled to fit, top left on grey 114, in 0..1: FastDeploy calibrates YOLO so, though it deploys centred."""
+def fitted(image: Image, side: int) -> Image:
+    """As large as fits into a square of `side` pixels: uint8 [h, w, 3]; pixels are mapped by the exact factor, not by the rounded sizes."""
     import cv2
 
     scale = side / max(image.shape[:2])
-    scaled = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)[:side, :side]
-    canvas = np.full((side, side, 3), GREY, np.uint8)
-    canvas[: scaled.shape[0], : scaled.shape[1]] = scaled
-    return unit_range(canvas)
-
-
-def stretched(image: Image, side: int) -> tuple[Planes, Planes]:
-    """Stretched to a square by cubic interpolation, in 0..1; and the scale factors of height and width, float32 [2]."""
-    import cv2
-
-    factors = np.array([side / image.shape[0], side / image.shape[1]], np.float32)
-    return unit_range(cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC)), factors
-
-
-def whole(image: Image) -> Planes:
-    """Not resized, in -1..1."""
-    return unit_range(image) * np.float32(2) - np.float32(1)
+    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)[:side, :side]
 
 
 def augmented(image: Image, random: np.random.Generator) -> Image:
@@ -74,17 +42,6 @@ def cropped(image: Image) -> Image:
     large = _filled(image)
     top, left = ((have - want) // 2 for want, have in zip(CROP, large.shape[:2], strict=True))
     return large[top : top + CROP[0], left : left + CROP[1]]
-
-
-def unit_range(image: Image) -> Planes:
-    """Channels first, in 0..1, contiguous."""
-    return np.ascontiguousarray(image.transpose(2, 0, 1), np.float32) / np.float32(255)
-
-
-def imagenet(planes: Planes) -> Planes:
-    """Minus ImageNet's mean, over its deviation."""
-    normalised: Planes = (planes - IMAGENET_MEAN) / IMAGENET_STD
-    return normalised
 
 
 def _filled(image: Image) -> Image:

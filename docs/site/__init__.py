@@ -1,0 +1,1 @@
+"""The course as static HTML: `python -m docs.site`."""
