@@ -101,7 +101,9 @@ def shoot(page: Any) -> Callable[..., None]:
         for scheme in ("dark", "light"):
             page.emulate_media(color_scheme=scheme)
             if is_lab:
-                page.wait_for_selector(f'body[data-jp-theme-light="{str(scheme == "light").lower()}"]', state="attached")
+                page.wait_for_selector(
+                    f'body[data-jp-theme-light="{str(scheme == "light").lower()}"]', state="attached"
+                )
             page.wait_for_timeout(500)  # until colours have faded over
             page.screenshot(path=SCREENSHOTS / f"{name}-{scheme}.png")
 
