@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 
@@ -95,6 +94,8 @@ def faster_graph_passes() -> Iterator[None]:
     paddlepaddle 3.0.0: every new link between two nodes looks both up in a copy of the whole graph's node list, only to
     assert that they are in it; and weights are rounded channel by channel, in a loop of Python.
     """
+    from unittest import mock  # loads asyncio, for which workers that only measure have no use
+
     import_paddle()
     from paddle.base.framework import IrGraph
     from paddle.static.quantization import utils
@@ -132,6 +133,8 @@ def zero_channels_stay_zero() -> Iterator[None]:
     paddlepaddle 3.0.0 divides such a channel by its largest value, 0, and casts the NaNs to integers, which may become
     anything.
     """
+    from unittest import mock
+
     import_paddle()
     from paddle.static.quantization.post_training_quantization import WeightQuantization
 

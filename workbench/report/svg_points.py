@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench.report.bars import GREY, shortened
-from workbench.report.svg import BLACK, GRID, WIDTH, Scale, captioned, document, text, ticks, wrapped
+from workbench.report.svg import BLACK, GRID, PLACE_LENGTH, WIDTH, Scale, captioned, document, text, ticks, wrapped
 
 LEFT, TOP, HEIGHT, MARGIN = 52, 48, 250, 0.07
 # Paths around the origin, told apart without colour.
@@ -16,7 +16,7 @@ MARKERS = (
     "M0 5.5L5 -4H-5Z",
     "M-1.8 -5H1.8V-1.8H5V1.8H1.8V5H-1.8V1.8H-5V-1.8H-1.8Z",
 )
-LEGEND_LENGTH = 60  # characters of a name in the legend
+LEGEND_LENGTH, Y_LENGTH = 60, 44  # characters of a name in the legend, and along the vertical axis
 ENTRY, LINE = 15, 15  # pixels of height
 
 
@@ -40,7 +40,10 @@ def dots_svg(
     """Draw the points, the ranked ones joined; `markers` and `colours` are the legend, `lines` what is listed below it."""
     x, y = _scales(dots)
     bottom = TOP + HEIGHT
-    parts = [text(0, 15, title, size=14, bold=True), text(0, 36, subtitle, bold=True, colour=GREY)]
+    parts = [
+        text(0, 15, title, size=14, bold=True),
+        text(0, 36, shortened(subtitle, PLACE_LENGTH), bold=True, colour=GREY),
+    ]
     for value in ticks(x.low, x.high):
         parts.append(f'<path d="M{x(value):.1f} {TOP}V{bottom}" stroke="{GRID}"/>')
         parts.append(text(x(value), bottom + 14, f"{value:g}", size=10, anchor="middle"))
@@ -51,7 +54,7 @@ def dots_svg(
     parts.append(text((LEFT + WIDTH) / 2, bottom + 30, axes[0], size=10, anchor="middle", colour=GREY))
     middle = TOP + HEIGHT / 2
     parts.append(
-        f'<g transform="translate(11 {middle:.0f}) rotate(-90)">{text(0, 0, axes[1], size=10, anchor="middle", colour=GREY)}</g>'
+        f'<g transform="translate(11 {middle:.0f}) rotate(-90)">{text(0, 0, shortened(axes[1], Y_LENGTH), size=10, anchor="middle", colour=GREY)}</g>'
     )
     parts += [*_front(dots, x, y), *(_dot(dot, x, y) for dot in dots), *_ranks(dots, x, y)]
     legend, height = _legend(markers, colours, bottom + 50)
