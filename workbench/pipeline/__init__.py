@@ -10,6 +10,7 @@ from workbench.pipeline.lesson import Lesson, conclude_lesson, lesson_folder, me
 from workbench.pipeline.predict import predict
 from workbench.pipeline.quantize import quantize
 from workbench.pipeline.report import report
+from workbench.pipeline.run_verdict import conclude_started
 from workbench.pipeline.sensitivity import conclude_sensitivity, sensitivity
 from workbench.pipeline.stages import Experiment, Stage, open_experiment, runs_folder
 from workbench.pipeline.verdict import VerdictFailed, conclude
@@ -24,6 +25,7 @@ __all__ = [
     "conclude_choice",
     "conclude_lesson",
     "conclude_sensitivity",
+    "conclude_started",
     "deploy",
     "doctor",
     "export",
