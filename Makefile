@@ -8,7 +8,7 @@ PIP_INSTALL := $(BIN)/python -m pip install $(PIP_FLAGS)
 AT_ONCE := -n 2 --dist loadfile
 COVERAGE := --cov --cov-fail-under=85
 INSTALL_CHROMIUM := { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
-	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; }
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium fonts-wqy-microhei; }
 NOTEBOOKS := $(wildcard notebooks/*.ipynb notebooks/*/*.ipynb workbench/servers/*.ipynb)
 HAS_GPU_ENVIRONMENT := $(wildcard .venv-gpu/.installed)
 STRIP_FLAGS := --keep-id --extra-keys "metadata.papermill cell.metadata.papermill metadata.language_info.version"
