@@ -18,6 +18,7 @@ LESSONS = [
     ("05a_fundamentals", ["products"], {}),
     ("10_dynamic_vs_static", ["rounding_noise", "sizes", "speedups", "drops"], {}),
     ("11_calibration_algorithms", ["thresholds", "errors", "outcomes"], {"algorithms": ["abs_max", "hist"]}),
+    ("15_explicit_quantization_on_gpus", ["placements", "plans"], {}),
 ]
 
 
