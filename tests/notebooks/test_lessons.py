@@ -11,6 +11,7 @@ from workbench.notebooks import NOTEBOOKS
 LESSONS = [
     ("10_dynamic_vs_static", ["rounding_noise", "sizes", "speedups", "drops"], {}),
     ("11_calibration_algorithms", ["thresholds", "errors", "outcomes"], {"algorithms": ["abs_max", "hist"]}),
+    ("15_explicit_quantization_on_gpus", ["placements", "plans"], {}),
 ]
 
 
