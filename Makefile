@@ -31,9 +31,10 @@ test-browser: $(INSTALLED) ## JupyterLab, the app and the site in Chromium, whic
 test-all: lint ## lint, then every test, with coverage
 	$(BIN)/python -m pytest $(AT_ONCE) $(COVERAGE)
 
-bench: demo ## what `import workbench` and the timing harness cost
+bench: demo ## what `import workbench`, the timing harness and a redraw of ui.explore cost
 	$(BIN)/python benchmarks/import_cost.py
 	$(BIN)/python benchmarks/harness_cost.py runs/demo
+	$(BIN)/python benchmarks/ui_redraw.py
 
 bench-cpu: $(INSTALLED) .venv-bench/.installed ## INT8 on CPU against other tools, about 15 minutes (BENCH_FLAGS=--smoke: 1 minute)
 	$(BIN)/python -m benchmarks.cpu $(BENCH_FLAGS)

@@ -27,7 +27,7 @@ TWINS = {
 }
 # Twins whose versions differ on purpose; the comments beside the pins say why.
 OTHER_VERSION = {"onnxruntime-gpu", "opencv-python"}
-OPTIONAL_RUNTIMES = {"cuda", "openvino", "paddlelite", "paddleseg", "ppdet", "tensorrt"}
+OPTIONAL_RUNTIMES = {"cuda", "openvino", "paddlelite", "paddleseg", "ppdet", "tensorrt", "tensorrt_rtx_bindings"}
 
 
 def read_requirements(lines: list[str]) -> dict[str, Requirement]:

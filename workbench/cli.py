@@ -91,7 +91,7 @@ app.add_typer(models, name="models")
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False) -> None:
     """Tell what this machine can run, and what to install for the rest."""
     from workbench.pipeline.doctor import doctor as examine
-    from workbench.report.stage_tables import doctor_reasons, doctor_table, isa_table
+    from workbench.report.stage_tables import doctor_reasons, doctor_table, gpu_table, isa_table
 
     found = examine()
     if as_json:
@@ -103,7 +103,11 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = Fa
         markup=False,
     )
     print_frame("Instruction sets and what they mean for INT8", isa_table(found))
+    print_frame("GPUs and what each generation computes", gpu_table(found))
     print_frame("What runs here", doctor_table(found))
+    for finding in found["findings"]:
+        console.print(f"broken: {finding['problem']}", style="red", markup=False)
+        console.print(f"    {finding['cure']}", markup=False)
     for row in doctor_reasons(found).to_dict("records"):
         console.print(f"{row['backend']} on {row['device']}, {row['precision']}: {row['reason']}", markup=False)
         if row["install"]:

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 
@@ -93,10 +92,13 @@ def faster_graph_passes() -> Iterator[None]:
     """Let Paddle's quantization passes take time in proportion to the graph.
 
     paddlepaddle 3.0.0: every new link between two nodes looks both up in a copy of the whole graph's node list, only to
-    assert that they are in it.
+    assert that they are in it; and weights are rounded channel by channel, in a loop of Python.
     """
+    from unittest import mock  # loads asyncio, for which workers that only measure have no use
+
     import_paddle()
     from paddle.base.framework import IrGraph
+    from paddle.static.quantization import utils
 
     def link_to(self: Any, node_in: Any, node_out: Any) -> None:
         node_in.append_output(node_out)
@@ -109,7 +111,18 @@ def faster_graph_passes() -> Iterator[None]:
         op_node.append_input(new_input_node)
         op_node.rename_input(old_input_node.name(), new_input_node.name())
 
-    with mock.patch.multiple(IrGraph, link_to=link_to, update_input_link=update_input_link):
+    def quant_tensor(x: Any, scale: list[float] | float, quant_axis: int = 0, weight_bits: int = 8, onnx_format: bool = True) -> Any:  # fmt: skip
+        """Round float32 weights to integers that are still float32, the value `scale` of a channel, or of all, to the highest."""
+        assert onnx_format, "the other format is not written here"
+        highest = (1 << (weight_bits - 1)) - 1
+        largest = np.array(scale, np.float32).reshape(-1)
+        largest[largest == 0] = 1e-8
+        if len(largest) > 1:  # Paddle knows of the first axis and, as 1 or -1, the second
+            largest = largest.reshape([-1 if axis == abs(quant_axis) else 1 for axis in range(x.ndim)])
+        return np.clip(np.round(x / largest * highest), -highest - 1, highest)
+
+    links = mock.patch.multiple(IrGraph, link_to=link_to, update_input_link=update_input_link)
+    with links, mock.patch.object(utils, "quant_tensor", quant_tensor):
         yield
 
 
@@ -120,6 +133,8 @@ def zero_channels_stay_zero() -> Iterator[None]:
     paddlepaddle 3.0.0 divides such a channel by its largest value, 0, and casts the NaNs to integers, which may become
     anything.
     """
+    from unittest import mock
+
     import_paddle()
     from paddle.static.quantization.post_training_quantization import WeightQuantization
 

@@ -26,7 +26,7 @@ ISA_MEANING = {
 KIBIBYTE = 1024
 GPU_KIND = ("name", "memory.total", "compute_cap")
 PACKAGES = (
-    "numpy", "onnx", "onnxruntime", "onnxruntime-gpu", "openvino", "paddle2onnx", "paddlepaddle", "paddlepaddle-gpu",
+    "cuda-bindings", "numpy", "onnx", "onnxruntime", "onnxruntime-gpu", "openvino", "paddle2onnx", "paddlepaddle", "paddlepaddle-gpu",
     "paddlelite", "paddleslim", "tensorrt", "tensorrt-cu12", "tensorrt-cu13", "x2paddle",
 )  # fmt: skip
 

@@ -1,40 +1,51 @@
-"""TensorRT without a GPU: python -m benchmarks.trt_check [--only MODEL] [--run FOLDER] [--sm SM89] [--out FOLDER].
+"""TensorRT without a GPU: python -m benchmarks.trt_check [--only MODEL] [--run FOLDER] [--sm SM89] [--accuracy] [--out FOLDER].
 
 Every quantized model is lowered for TensorRT, with FP32 and with FP16 scales, and TensorRT-RTX builds a plan of it for each GPU
-generation. The exit code is 1 when one of them is refused, or runs a quantized product in float; Turing is only told of.
+generation. The exit code is 1 when one of them is refused, or runs a quantized product in float; Turing is only told of. `--accuracy` measures instead what NanoDet-m loses.
 """
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.cpu.subjects import REPOSITORY
+from benchmarks.trt_check.accuracy import measure, shortfalls, write_accuracy
 from benchmarks.trt_check.rows import Row, plain_table, reasons, write_rows
-from benchmarks.trt_check.subjects import SUBJECTS, quantized_models
+from benchmarks.trt_check.subjects import LOWERING, PRECISIONS, SUBJECTS, quantized_models
 from workbench.errors import InputError, WorkbenchError
 from workbench.launch import Outcome, run_job
 from workbench.models.model import Model
 from workbench.records import Precision, Status
 
 logger = logging.getLogger("trt-check")
-LOWERING = "workbench.lowering.tensorrt:prepare_job"
-PRECISIONS = (Precision.INT8, Precision.INT8_FP16)
 GENERATIONS = ("SM75", "SM80", "SM86", "SM89", "SM120")
 TOLD_ONLY = "SM75"  # TensorRT-RTX has no INT8 convolutions there, and no FP32 matrix products
 TIMEOUT_S = 600
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Check what was chosen, and write `results.csv` after every model."""
+    """Check what was chosen; writes `results.csv`, after every model, or `accuracy.csv`."""
     options = _options(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
-    # Workers import this package by name.
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
     folder = options.out.resolve()
+    return _accuracy(folder, options.images) if options.accuracy else _plans(options, folder)
+
+
+def _accuracy(folder: Path, images: int) -> int:
+    try:
+        rows = measure(folder / "accuracy", images)
+    except WorkbenchError as error:
+        print(error, file=sys.stderr)
+        return 1
+    lacking = shortfalls(rows)
+    print("\n".join([write_accuracy(folder, rows), *lacking, f"{len(rows)} rows: {folder}/accuracy.csv"]))
+    return int(bool(lacking))
+
+
+def _plans(options: argparse.Namespace, folder: Path) -> int:
     rows: list[Row] = []
     for found in _checked(options, folder):
         rows += found
@@ -67,8 +78,8 @@ def _of_precision(model: Model, precision: Precision, folder: Path, generations:
     manifest, models = model.manifest, folder / "lowered"
     logger.info("%s %s", model.label, precision)
     name = f"{model.digest}-{precision}"
-    arguments = {"model": str(model.folder), "models": str(models), "precision": precision}
-    made = _job(LOWERING, arguments, folder, f"{name}-lower")
+    arguments = {"model": str(model.folder), "models": str(models)}
+    made = _job(LOWERING[precision], arguments, folder, f"{name}-lower")
     if made.status is not Status.OK:
         reason = f"lowering: {made.reason}"
         return _no_rows(manifest.name, manifest.method, manifest.variant, generations, made.status, reason, [precision])
@@ -77,7 +88,7 @@ def _of_precision(model: Model, precision: Precision, folder: Path, generations:
     rows = []
     for sm in generations:
         arguments = {"network": str(lowered.onnx_file), "sm": sm}
-        outcome = _job("benchmarks.trt_check.build:build_job", arguments, folder, f"{name}-{sm}")
+        outcome = _job("workbench.lowering.rtx_plan:build_job", arguments, folder, f"{name}-{sm}")
         row = Row(manifest.name, manifest.method, manifest.variant, precision, sm, built=False, float_ops=left)
         rows.append(_filled(row, outcome))
     return rows
@@ -129,6 +140,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--sm", action="append", choices=GENERATIONS, help="a GPU generation; again for more (default: all)"
     )
+    parser.add_argument("--accuracy", action="store_true", help="what NanoDet-m loses, instead of plans")
+    parser.add_argument("--images", type=int, default=64, help="evaluation images, with --accuracy")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "runs" / "trt-check", help="folder of the results")
     options = parser.parse_args(arguments)
     options.only = options.only or ([] if options.run else list(SUBJECTS))

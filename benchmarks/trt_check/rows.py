@@ -57,6 +57,11 @@ def plain_table(rows: Sequence[Row]) -> str:
         lines.setdefault((row.model, row.method, row.variant, row.precision), {})[row.sm] = cell
     table = [["model", "method", "variant", "precision", *generations]]
     table += [[*key, *(cells.get(sm, "") for sm in generations)] for key, cells in lines.items()]
+    return aligned(table)
+
+
+def aligned(table: Sequence[Sequence[str]]) -> str:
+    """A table in plain text, each column as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in table)
 

@@ -1,6 +1,7 @@
-"""The models that are checked: the samples, networks of random weights, NanoDet-m, and whatever finished runs hold."""
+"""The models that are checked: the samples, one of them trained, networks of random weights, NanoDet-m, and what runs hold."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,26 @@ from workbench import pipeline
 from workbench.errors import InputError, WorkbenchError
 from workbench.files import write_text
 from workbench.models.model import Model
-from workbench.records import Status
+from workbench.records import Precision, Status
 
-DEPLOY = [{"backend": "tensorrt", "device": "gpu", "precision": ["int8", "int8+fp16"]}]
+LOWERING = {
+    Precision.FP32: "workbench.lowering.tensorrt:prepare_job",
+    Precision.INT8: "workbench.lowering.tensorrt:prepare_job",
+    Precision.INT8_FP16: "workbench.lowering.tensorrt:prepare_half_job",
+}
+PRECISIONS = (Precision.INT8, Precision.INT8_FP16)
+DEPLOY = [{"backend": "tensorrt", "device": "gpu", "precision": list(PRECISIONS)}]
 NANODET = {"file": str(REPOSITORY / "examples" / "nanodet" / "task.py"), "options": {"data": str(DATA / "coco")}}
+
+# Some steps are enough: what training changes in the graph it changes from the first one on.
+TRAINED_TASK = {
+    "name": "digits_classification",
+    "options": {"calibration_images": 32, "search_images": 64, "training_images": 128},
+}
+STEPS = {"epochs": 1, "batch_size": 16, "learning_rate": 0.0001}
+TRAINED = [{"method": method, "train": STEPS} for method in ("qat", "pact", "distill")] + [
+    {"method": "prune_qat", "prune": {"flops": 0.3}, "train": STEPS}
+]
 
 
 @dataclass(frozen=True)
@@ -25,6 +42,7 @@ class Subject:
     name: str
     model: dict[str, Any] | None = None
     task: dict[str, Any] | None = None
+    quantize: Sequence[dict[str, Any]] = ({"method": "static"},)
     needs: Path | None = None
 
     def quantized(self, folder: Path) -> list[Model]:
@@ -48,7 +66,7 @@ class Subject:
             "name": self.name,
             "model": self.model,
             **({"task": self.task} if self.task else {}),
-            "quantize": [{"method": "static"}],
+            "quantize": list(self.quantize),
             "deploy": DEPLOY,
         }
         write_text(folder / "given.yaml", yaml.safe_dump(content, sort_keys=False))
@@ -72,6 +90,7 @@ SUBJECTS = {
         Subject("digits_detection"),
         Subject("digits_segmentation"),
         Subject("digits_text"),
+        Subject("trained", model={"sample": "digits_mobilenet_v1_x0_25"}, task=TRAINED_TASK, quantize=TRAINED),
         Subject("mobilenet_v1", model={"architecture": "mobilenet_v1"}),
         Subject("resnet50", model={"architecture": "resnet50"}),
         Subject(

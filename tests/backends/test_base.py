@@ -1,6 +1,7 @@
 """The contract of backends and sessions: what the base class checks for all of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from workbench.backends.base import (
 )
 from workbench.backends.registry import BACKENDS
 from workbench.errors import InputError, UnsupportedError
-from workbench.machine import package_version
+from workbench.machine import package_version, this_machine
 from workbench.models.model import Format, Manifest, Model, TensorSpec
 from workbench.records import Device, Precision
 
@@ -176,10 +177,17 @@ def test_supports_tells_why_when_the_backend_has_no_such_precision():
 
 def test_lacks_tells_what_is_missing_when_the_cpu_has_no_bf16():
     lacks = Adding().lacks
-    assert "avx512_bf16" in lacks(Precision.BF16, Device.CPU, ["avx2", "avx512f"])
-    assert lacks(Precision.BF16, Device.CPU, ["amx_bf16"]) == ""
-    assert lacks(Precision.BF16, Device.GPU, []) == ""
-    assert lacks(Precision.INT8, Device.CPU, []) == ""
+    old, new = (replace(this_machine(), isa=isa, gpus=()) for isa in (("avx2", "avx512f"), ("amx_bf16",)))
+    assert "avx512_bf16" in lacks(Precision.BF16, Device.CPU, old)
+    assert lacks(Precision.BF16, Device.CPU, new) == ""
+    assert lacks(Precision.BF16, Device.GPU, old) == ""
+    assert lacks(Precision.INT8, Device.CPU, old) == ""
+
+
+def test_lacks_asks_the_gpu_when_the_device_is_one():
+    machine = replace(this_machine(), gpus=({"name": "P100", "compute_cap": "6.0"},))
+    assert "no INT8" in Adding().lacks(Precision.INT8, Device.GPU, machine)
+    assert Adding().lacks(Precision.INT8, Device.CPU, machine) == ""
 
 
 def test_version_is_of_the_package_that_is_there_when_there_are_several():

@@ -1,84 +1,54 @@
-"""Backends that cannot run yet say truthfully what is missing."""
+"""The backend that cannot run yet says truthfully what is missing."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from workbench.backends import gpu, planned
+from workbench.backends import planned
 from workbench.backends.base import Settings
-from workbench.backends.planned import PlannedBackend
 from workbench.backends.registry import BACKENDS
 from workbench.errors import UnavailableError
-from workbench.machine import this_machine
 from workbench.models.model import Manifest, Model
 from workbench.records import Device, Precision
 
-PLANNED = {name: backend for name, backend in BACKENDS.items() if isinstance(backend, PlannedBackend)}
-PAIRS = [(name, device) for name, backend in PLANNED.items() for device in backend.precisions]
-ON_GPU = [name for name, device in PAIRS if device is Device.GPU]
+LITE = BACKENDS["paddle_lite"]
 
 
-def pretend(monkeypatch: pytest.MonkeyPatch, *, gpus: int, packages: bool, machine: str = "x86_64") -> None:
-    """Let the backends see a machine with so many GPUs, and all or none of the packages."""
-    fake = replace(this_machine(), gpus=({"name": "T4"},) * gpus)
-    monkeypatch.setattr(gpu, "this_machine", lambda: fake)
-    for module in (gpu, planned):
-        monkeypatch.setattr(module, "package_version", lambda name: "1.0" if packages else None)
+def pretend(monkeypatch: pytest.MonkeyPatch, *, package: bool, machine: str) -> None:
+    monkeypatch.setattr(planned, "package_version", lambda name: "1.0" if package else None)
     monkeypatch.setattr(planned.platform, "machine", lambda: machine)
 
 
-@pytest.mark.parametrize(("name", "device"), PAIRS)
-def test_availability_is_never_ready_when_asked_on_this_machine(name, device):
-    found = PLANNED[name].availability(device)
-    assert not found.ready
-    assert found.reason
-    assert "\n" not in str(found)
+def test_availability_names_the_architecture_when_the_machine_is_not_arm(monkeypatch):
+    pretend(monkeypatch, package=True, machine="x86_64")
+    found = LITE.availability(Device.ARM)
+    assert found.reason == "this machine is x86_64, not ARM"
+    assert found.install == "on an ARM machine: pip install paddlelite"
 
 
-@pytest.mark.parametrize(("name", "device"), PAIRS)
-def test_availability_gives_an_install_line_when_packages_are_missing(monkeypatch, name, device):
-    pretend(monkeypatch, gpus=1, packages=False, machine="aarch64")
-    found = PLANNED[name].availability(device)
-    assert found.reason == f"package {PLANNED[name].packages[0]} is not installed"
-    assert found.install.startswith("install it with: pip install ")
+def test_availability_gives_an_install_line_when_the_package_is_missing(monkeypatch):
+    pretend(monkeypatch, package=False, machine="aarch64")
+    found = LITE.availability(Device.ARM)
+    assert found.reason == "package paddlelite is not installed"
+    assert found.install == "install it with: pip install paddlelite"
 
 
-@pytest.mark.parametrize(("name", "device"), PAIRS)
-def test_availability_blames_the_workbench_when_nothing_is_missing(monkeypatch, name, device):
-    pretend(monkeypatch, gpus=1, packages=True, machine="aarch64")
-    found = PLANNED[name].availability(device)
-    assert found.reason == f"this version of the workbench does not run {PLANNED[name].title} yet"
+def test_availability_blames_the_workbench_when_nothing_is_missing(monkeypatch):
+    pretend(monkeypatch, package=True, machine="aarch64")
+    found = LITE.availability(Device.ARM)
+    assert found.reason == "this version of the workbench does not run Paddle Lite yet"
     assert found.install == ""
 
 
-@pytest.mark.parametrize("name", ON_GPU)
-def test_availability_names_the_gpu_first_when_there_is_none(monkeypatch, name):
-    pretend(monkeypatch, gpus=0, packages=True)
-    found = PLANNED[name].availability(Device.GPU)
-    assert found.reason == "no NVIDIA GPU with a working driver on this machine"
-    assert found.install.startswith("on a machine with one: pip install ")
+def test_availability_names_its_devices_when_asked_for_another():
+    found = LITE.availability(Device.CPU)
+    assert found.reason == "Paddle Lite does not run on cpu here"
+    assert "arm" in found.install
 
 
-def test_paddle_lite_names_the_architecture_when_the_machine_is_not_arm(monkeypatch):
-    pretend(monkeypatch, gpus=0, packages=True, machine="x86_64")
-    found = planned.PaddleLite().availability(Device.ARM)
-    assert found.reason == "this machine is x86_64, not ARM"
-
-
-@pytest.mark.parametrize(("name", "device"), PAIRS)
-def test_availability_names_its_devices_when_asked_for_another(name, device):
-    other = next(d for d in Device if d not in PLANNED[name].precisions)
-    found = PLANNED[name].availability(other)
-    assert found.reason == f"{PLANNED[name].title} does not run on {other} here"
-    assert str(device) in found.install
-
-
-@pytest.mark.parametrize(("name", "device"), PAIRS)
-def test_open_tells_what_is_missing_when_tried_all_the_same(tmp_path: Path, name, device):
+def test_open_tells_what_is_missing_when_tried_all_the_same(tmp_path: Path):
     with Model.build(tmp_path) as draft:
-        draft.manifest = Manifest(name="net", format=PLANNED[name].takes, inputs=(), outputs=())
-    settings = Settings(device=device, precision=Precision.FP32)
+        draft.manifest = Manifest(name="net", format=LITE.takes, inputs=(), outputs=())
     with pytest.raises(UnavailableError) as caught:
-        PLANNED[name].open(draft.model, settings)
-    assert str(caught.value) == str(PLANNED[name].availability(device))
+        LITE.open(draft.model, Settings(device=Device.ARM, precision=Precision.FP32))
+    assert str(caught.value) == str(LITE.availability(Device.ARM))

@@ -54,3 +54,11 @@ def test_lesson_fails_when_a_claim_is_not_borne_out(copy_of_run):
 def test_lesson_names_the_key_when_the_recipe_is_bad(tmp_path):
     with pytest.raises(InputError, match=r"unknown key `quantise`"):
         pipeline.run_lesson({"name": "x", "quantise": []}, str(tmp_path))
+
+
+def test_lesson_without_a_run_is_judged_by_its_claims_when_concluded(tmp_path):
+    verdict = pipeline.conclude_lesson(tmp_path / "mine", {"water is wet": True})
+    assert (verdict["verdict"], verdict["recipe"]) == ("passed", "mine")
+    with pytest.raises(pipeline.VerdictFailed, match="not borne out: pigs fly"):
+        pipeline.conclude_lesson(tmp_path / "mine", {"pigs fly": False})
+    assert json.loads((tmp_path / "mine" / "notebooks" / "lesson.result.json").read_text())["verdict"] == "failed"

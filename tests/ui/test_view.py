@@ -115,8 +115,9 @@ def test_controls_move_by_themselves_when_nobody_watches(monkeypatch):
     view._repr_mimebundle_()
     assert view.seen == []
     monkeypatch.setenv(callbacks.EXERCISE, "1")
-    view._repr_mimebundle_()
+    bundle = view._repr_mimebundle_()
     assert view.seen == [3, 1]
+    assert set(bundle) == {"text/plain", "text/html"}
 
 
 def test_static_html_is_guarded_when_it_raises():
@@ -138,6 +139,10 @@ def test_verdict_is_bad_when_a_callback_raised(tmp_path):
 def test_text_is_shown_as_text_when_it_holds_html(made):
     assert "&lt;img src=x" in made(HOSTILE)
     assert "<img" not in made(HOSTILE)
+
+
+def test_text_is_no_formula_when_it_holds_dollars():
+    assert paragraph("$x$") == paragraph("").replace("></p>", "><span>$</span>x<span>$</span></p>")
 
 
 def test_attributes_hold_when_the_text_has_quotes():

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from workbench.errors import UnsupportedError
-from workbench.machine import package_version
+from workbench.gpu_generations import lacking
+from workbench.machine import Machine, package_version
 from workbench.models.model import Format, Model, TensorSpec, matching_inputs
 from workbench.records import Device, Precision
 
@@ -76,6 +77,10 @@ class Session(ABC):
         self._last_values = values
         return {spec.name: value for spec, value in zip(self.outputs, self._run(values), strict=True)}
 
+    def parts_ms(self, inputs: Arrays) -> dict[str, float]:
+        """One more run with its parts timed apart: `host_to_device`, `inference`, `device_to_host`, in ms; empty where nothing is copied."""
+        return {}
+
     @abstractmethod
     def describe(self) -> dict[str, Any]:
         """What really runs: the engine, and what `int8_proof.int8_facts` gives, from the optimized graph.
@@ -102,6 +107,8 @@ class Backend(ABC):
     packages: ClassVar[tuple[str, ...]]
     runs_nms: ClassVar[bool] = False
     """Whether a detector that ends in suppression gives the rows that Paddle gives, in their order."""
+    pins_memory: ClassVar[bool] = False
+    """Whether copies to and from a GPU can go through pinned memory."""
 
     def availability(self, device: Device) -> Availability:
         """Whether the backend runs on this machine's `device`; loads the runtime, so it is asked in a worker."""
@@ -116,11 +123,11 @@ class Backend(ABC):
             return f"{self.title} has no {precision} on {device}"
         return ""
 
-    def lacks(self, precision: Precision, device: Device, isa: Sequence[str]) -> str:
-        """What this machine lacks for a precision that the backend has; empty when nothing."""
-        if precision is Precision.BF16 and device is Device.CPU and not {"avx512_bf16", "amx_bf16"} & set(isa):
+    def lacks(self, precision: Precision, device: Device, machine: Machine) -> str:
+        """What a machine lacks for a precision that the backend has; empty when nothing."""
+        if precision is Precision.BF16 and device is Device.CPU and not {"avx512_bf16", "amx_bf16"} & set(machine.isa):
             return "this CPU has neither avx512_bf16 nor amx_bf16"
-        return ""
+        return lacking(machine.gpus[0], precision) if device is Device.GPU and machine.gpus else ""
 
     def version(self) -> str:
         """Version of the installed runtime, by its first package that is there; empty when none is."""

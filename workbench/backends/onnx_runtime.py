@@ -8,9 +8,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from workbench.backends.base import Availability, Backend, BackendOptions, Session, Settings, missing, model_path
-from workbench.backends.gpu import gpu_availability
+from workbench.backends.gpu.availability import gpu_availability
+from workbench.backends.gpu.install import ONNX_RUNTIME
 from workbench.backends.int8_proof import int8_facts
+from workbench.backends.onnx_runtime_gpu import OnnxRuntimeGpuSession, Provider, chosen_provider, probe_cuda
 from workbench.backends.onnx_runtime_profile import optimized, profiled
+from workbench.cache import cache_folder
+from workbench.files import content_hash
 from workbench.machine import package_version
 from workbench.models.model import Format, Model
 from workbench.records import Device, Precision
@@ -28,7 +32,13 @@ class GraphOptimization(StrEnum):
 class OnnxRuntimeOptions(BackendOptions):
     """Options of ONNX Runtime."""
 
-    graph_optimization: GraphOptimization = Field(GraphOptimization.ALL, description="rewriting of the graph at load")
+    graph_optimization: GraphOptimization = Field(
+        GraphOptimization.ALL, description="rewriting of the graph at load, on CPU"
+    )
+    gpu_provider: Provider = Field(
+        Provider.AUTO, description="what runs it on a GPU; auto: CUDA for float, TensorRT for INT8"
+    )
+    gpu_workspace_mb: int = Field(1024, ge=1, description="memory that a layer may use in TensorRT, in MiB")
 
 
 class OnnxRuntime(Backend):
@@ -46,14 +56,8 @@ class OnnxRuntime(Backend):
 
     def _availability(self, device: Device) -> Availability:
         if device is Device.GPU:
-            found = gpu_availability(
-                ("onnxruntime-gpu",), "pip uninstall onnxruntime && pip install 'onnxruntime-gpu>=1.23,<1.27'"
-            )
-            return (
-                found
-                if not found.ready
-                else Availability("this version of the workbench does not run ONNX Runtime on GPU yet")
-            )
+            found = gpu_availability(("onnxruntime-gpu",), install=ONNX_RUNTIME)
+            return probe_cuda() if found.ready else found
         if not any(package_version(name) for name in self.packages):
             return missing("onnxruntime", "pip install onnxruntime")
         import onnxruntime  # noqa: F401
@@ -61,15 +65,28 @@ class OnnxRuntime(Backend):
         return Availability()
 
     def prepare_function(self, model: Model, settings: Settings) -> str:
-        """Paddle models are exported."""
-        return (
-            "workbench.lowering.onnx_runtime:prepare_job"
-            if model.manifest.format is Format.PADDLE
-            else super().prepare_function(model, settings)
-        )
+        """Paddle models are exported: on CPU with this runtime's own Q/DQ pairs, on GPU with TensorRT's, or in FP16."""
+        published = model.manifest.method == "published" and settings.device is Device.GPU
+        if model.manifest.format is not Format.PADDLE and not published:
+            return super().prepare_function(model, settings)
+        if settings.device is not Device.GPU:
+            return "workbench.lowering.onnx_runtime:prepare_job"
+        half = settings.precision is Precision.FP16
+        return f"workbench.lowering.tensorrt:{'prepare_half_job' if half else 'prepare_job'}"
 
     def _open(self, model: Model, settings: Settings) -> Session:
-        return OnnxRuntimeSession(model, settings)
+        if settings.device is not Device.GPU:
+            return OnnxRuntimeSession(model, settings)
+        options = OnnxRuntimeOptions(**settings.options)
+        return OnnxRuntimeGpuSession(
+            model,
+            settings,
+            provider=chosen_provider(options.gpu_provider, settings.precision),
+            workspace_mb=options.gpu_workspace_mb,
+            cache=cache_folder()
+            / "onnxruntime-tensorrt"
+            / content_hash([model.digest, self.version(), settings.precision]),
+        )
 
 
 class OnnxRuntimeSession(Session):

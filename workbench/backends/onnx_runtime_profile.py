@@ -3,7 +3,7 @@
 import json
 import re
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,16 +30,7 @@ def profiled(create: Callable[[Any], Any], feeds: Mapping[str, NDArray[Any]]) ->
 
     `create` opens a session of the model with the given `onnxruntime.SessionOptions`.
     """
-    import onnxruntime
-
-    with tempfile.TemporaryDirectory() as scratch:
-        options = onnxruntime.SessionOptions()
-        options.enable_profiling = True
-        options.profile_file_prefix = str(Path(scratch) / "profile")
-        session = create(options)
-        for _ in range(1 + PROFILED_RUNS):
-            session.run(None, feeds)
-        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+    events = _events(create, feeds, runs=1 + PROFILED_RUNS)
     first, *runs = [event for event in events if event["name"] == "model_run"]
     warm = [event for event in events if event["cat"] == "Node" and event["ts"] > first["ts"] + first["dur"]]
     times: dict[tuple[str, str, str], float] = defaultdict(float)
@@ -48,6 +39,16 @@ def profiled(create: Callable[[Any], Any], feeds: Mapping[str, NDArray[Any]]) ->
             times[event["args"]["op_name"], found[1], event["args"]["node_index"]] += event["dur"] / 1e3 / len(runs)
     operators = [_operator(kind, name, ms) for (kind, name, _), ms in times.items()]
     return operators, sum(run["dur"] for run in runs) / 1e3 / len(runs)
+
+
+def nodes_by_provider(create: Callable[[Any], Any], feeds: Mapping[str, NDArray[Any]]) -> dict[str, int]:
+    """How many nodes each execution provider ran in one call: what really runs where, copies between devices included."""
+    found: dict[tuple[str, str], str] = {}
+    for event in _events(create, feeds, runs=1):
+        if event["cat"] == "Node" and EVENT.match(event["name"]):
+            arguments = event["args"]
+            found[arguments["op_name"], arguments["node_index"]] = arguments["provider"]
+    return dict(Counter(found.values()).most_common())
 
 
 def optimized(create: Callable[[Any], Any]) -> list[Operator]:
@@ -61,6 +62,21 @@ def optimized(create: Callable[[Any], Any]) -> list[Operator]:
         create(options)
         nodes = onnx.load(options.optimized_model_filepath, load_external_data=False).graph.node
     return [_operator(node.op_type, TOKEN.sub("", node.name)) for node in nodes]
+
+
+def _events(create: Callable[[Any], Any], feeds: Mapping[str, NDArray[Any]], *, runs: int) -> list[dict[str, Any]]:
+    """What ONNX Runtime's profiler notes of some runs of a session of its own."""
+    import onnxruntime
+
+    with tempfile.TemporaryDirectory() as scratch:
+        options = onnxruntime.SessionOptions()
+        options.enable_profiling = True
+        options.profile_file_prefix = str(Path(scratch) / "profile")
+        session = create(options)
+        for _ in range(runs):
+            session.run(None, feeds)
+        events: list[dict[str, Any]] = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+        return events
 
 
 def _operator(kind: str, name: str, ms: float = 0.0) -> Operator:

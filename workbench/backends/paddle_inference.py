@@ -1,4 +1,4 @@
-"""Paddle Inference: oneDNN on CPU (FP32, BF16, INT8)."""
+"""Paddle Inference: oneDNN on CPU (FP32, BF16, INT8), Paddle's own kernels on GPU (FP32, FP16)."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -7,9 +7,11 @@ from typing import Any, ClassVar
 from numpy.typing import NDArray
 
 from workbench.backends.base import Availability, Backend, Session, Settings, missing, model_path
-from workbench.backends.gpu import gpu_availability
+from workbench.backends.gpu.availability import gpu_availability
+from workbench.backends.gpu.install import PADDLE
 from workbench.backends.int8_proof import int8_facts
 from workbench.backends.onednn_trace import trace
+from workbench.backends.paddle_gpu import PaddleGpuSession
 from workbench.compatibility import import_paddle
 from workbench.machine import package_version
 from workbench.models.model import Format, Model
@@ -40,21 +42,35 @@ class PaddleInference(Backend):
 
     def _availability(self, device: Device) -> Availability:
         if device is Device.GPU:
-            found = gpu_availability(
-                ("paddlepaddle-gpu",), "pip install paddlepaddle-gpu==3.0.0, from Paddle's own index"
-            )
-            return (
-                found
-                if not found.ready
-                else Availability("this version of the workbench does not run Paddle Inference on GPU yet")
-            )
+            return _gpu_availability()
         if not any(package_version(name) for name in self.packages):
             return missing("paddlepaddle", "pip install paddlepaddle==3.0.0")
         import_paddle()
         return Availability()
 
     def _open(self, model: Model, settings: Settings) -> Session:
+        if settings.device is Device.GPU:
+            return PaddleGpuSession(model, settings)
         return PaddleSession(model, settings)
+
+
+def _gpu_availability() -> Availability:
+    found = gpu_availability(("paddlepaddle-gpu",), install=PADDLE)
+    if not found.ready:
+        return found
+    paddle = import_paddle()
+    if not paddle.is_compiled_with_cuda():
+        return Availability("this build of Paddle is for CPU only", f"install it with: {PADDLE}")
+    capability = "".join(map(str, paddle.device.cuda.get_device_capability(0)))
+    built_for = [str(number) for number in paddle.version.cuda_archs()]
+    if built_for and capability not in built_for:
+        # A card runs code for an older one of its own generation.
+        same = [number for number in built_for if number[:-1] == capability[:-1] and number <= capability]
+        if not same:
+            return Availability(
+                f"Paddle's build has no code for compute capability {capability}: it is for {', '.join(built_for)}"
+            )
+    return Availability()
 
 
 class PaddleSession(Session):

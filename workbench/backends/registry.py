@@ -4,7 +4,9 @@ from workbench.backends.base import Backend
 from workbench.backends.onnx_runtime import OnnxRuntime
 from workbench.backends.openvino import OpenVINO
 from workbench.backends.paddle_inference import PaddleInference
-from workbench.backends.planned import PaddleLite, PaddleTensorRT, TensorRT
+from workbench.backends.paddle_tensorrt import PaddleTensorRT
+from workbench.backends.planned import PaddleLite
+from workbench.backends.tensorrt.backend import TensorRT
 
 BACKENDS: dict[str, Backend] = {
     backend.name: backend

@@ -66,8 +66,8 @@ class _Writer:
         if node.output[0] not in self._plan.int8_weights:
             return []
         source, name = node.input[:2]
-        input_scale = float(self._quantizers[source].scale)
         bias = bias_of(self._graph, node) if self._dialect.int32_bias else None
+        input_scale = 1.0 if bias is None else float(self._quantizers[source].scale)
         weight = quantize_weight(
             self._graph.constants[name],
             channel_axis(node),

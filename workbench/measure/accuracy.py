@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from workbench.backends.base import Arrays, Settings, stack, unstack
+from workbench.backends.gpu.memory import process_memory_mb
 from workbench.backends.registry import BACKENDS
 from workbench.errors import InputError
 from workbench.files import write_json
 from workbench.machine import peak_memory_mb
 from workbench.measure.statistics import percentile_interval, sqnr_db
 from workbench.models.model import Model, matching_inputs
+from workbench.records import Device
 from workbench.tasks.base import Task
 from workbench.tasks.loader import load_task
 from workbench.worker import Channel
@@ -54,7 +56,8 @@ def check_job(
 ) -> dict[str, Any]:
     """Worker job: open a prepared Model, run it, describe it, and, with `reference`, compare it with Paddle's outputs.
 
-    `peak_rss_mb` is the largest resident set of this process while it ran, runtime and task included.
+    `peak_rss_mb` is the largest resident set of this process while it ran, runtime and task included; `gpu_memory_mb` what it holds of
+    the GPU's memory, None where that is not told.
     """
     wanted = Settings(**settings)
     source = Model.open(Path(model))
@@ -67,6 +70,7 @@ def check_job(
             if reference is not None:
                 parity.append(_parity(np.load(Path(reference) / f"reference-{index}.npz", allow_pickle=False), outputs))
         memory = peak_memory_mb()
+        gpu_memory = process_memory_mb() if wanted.device is Device.GPU else None
         described = session.describe()
     worst = {
         "max_abs": max((p["max_abs"] for p in parity if p["max_abs"] is not None), default=None),
@@ -75,6 +79,7 @@ def check_job(
     return {
         "describe": described,
         "peak_rss_mb": memory,
+        "gpu_memory_mb": gpu_memory,
         "parity": worst | {"passed": all(p["passed"] for p in parity)} if parity else None,
     }
 

@@ -6,7 +6,7 @@ from workbench.pipeline.deploy import deploy
 from workbench.pipeline.doctor import doctor
 from workbench.pipeline.export import export
 from workbench.pipeline.latency import latency
-from workbench.pipeline.lesson import Lesson, conclude_lesson, lesson_folder, run_lesson
+from workbench.pipeline.lesson import Lesson, conclude_lesson, lesson_folder, measured_again, run_lesson
 from workbench.pipeline.predict import predict
 from workbench.pipeline.quantize import quantize
 from workbench.pipeline.report import report
@@ -32,6 +32,7 @@ __all__ = [
     "finished_run",
     "latency",
     "lesson_folder",
+    "measured_again",
     "open_experiment",
     "predict",
     "quantize",

@@ -84,11 +84,14 @@ def _deploy(
         return start | {"status": Status.UNSUPPORTED, "reason": str(error)}
     if record["status"] != Status.OK:
         return start | {"status": record["status"], "reason": f"preparing the model: {record['reason']}"}
-    start |= {"prepared": record["value"]["digest"], "build_s": record["value"].get("seconds")}
+    lowering_s = record["value"].get("seconds")
+    start |= {"prepared": record["value"]["digest"], "build_s": lowering_s}
     checked = _check(experiment, cell, start["prepared"], reference)
     if checked["status"] != Status.OK:
         return start | {"status": checked["status"], "reason": f"opening the model: {checked['reason']}"}
     start |= checked["value"]
+    if (plan_s := start["describe"].get("build_s")) is not None:
+        start["build_s"] = (lowering_s or 0.0) + plan_s
     parity = start["parity"]
     if parity is not None and not parity["passed"]:
         reason = f"{NO_PARITY}: cosine {parity['cosine']:.6f}, largest difference {parity['max_abs']}"
@@ -102,10 +105,12 @@ def _cannot_deploy(cell: Cell, model: dict[str, Any], available: dict[str, str])
         return Status.UNSUPPORTED, reason
     if available["reason"]:
         return Status.UNAVAILABLE, "; ".join(part for part in (available["reason"], available["install"]) if part)
-    if reason := backend.lacks(cell.precision, cell.device, this_machine().isa):
+    if reason := backend.lacks(cell.precision, cell.device, this_machine()):
         return Status.UNAVAILABLE, reason
     if cell.pinned and cell.device is not Device.GPU:
         return Status.UNSUPPORTED, "pinned memory is for copies to a GPU"
+    if cell.pinned and not backend.pins_memory:
+        return Status.UNSUPPORTED, f"{backend.title} takes no pinned memory from Python"
     if model["status"] != Status.OK:
         return Status(model["status"]), f"no model: {model['reason']}"
     return None

@@ -1,27 +1,52 @@
 """What this machine can run, and what to install for the rest."""
 
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from workbench.backends.gpu.diagnosis import diagnose, installed
 from workbench.backends.registry import BACKENDS
+from workbench.gpu_generations import GENERATIONS, capability_of, nearest
 from workbench.launch import run_job
-from workbench.machine import ISA_MEANING, this_machine
-from workbench.records import Status
+from workbench.machine import ISA_MEANING, Machine, this_machine
+from workbench.records import Precision, Status
 
 PROBE_TIMEOUT_S = 120
 
 
 def doctor() -> dict[str, Any]:
-    """The machine, the meaning of its instruction sets for INT8, and backend x device x precision.
+    """The machine, the meaning of its instruction sets and GPUs for INT8, what is broken, and backend x device x precision.
 
-    Returns `machine`, `isa` (flag -> present, meaning) and `matrix`: rows of backend, device, precision, status (`ready`,
-    `unavailable`), reason and install. Each backend is asked in a worker.
+    Returns `machine`, `isa` (flag -> present, meaning), `gpus` (generations of GPUs, and which is here), `findings` (problem, cure) and
+    `matrix`: rows of backend, device, precision, status (`ready`, `unavailable`), reason and install. Each backend is asked in
+    a worker.
     """
     machine = this_machine()
     isa = {flag: {"present": flag in machine.isa, "meaning": meaning} for flag, meaning in ISA_MEANING.items()}
     rows = [row for backend in BACKENDS for row in _rows(backend)]
-    return {"machine": machine.as_dict(), "isa": isa, "matrix": rows}
+    findings = [asdict(finding) for finding in diagnose(installed())]
+    return {"machine": machine.as_dict(), "isa": isa, "gpus": _gpus(machine), "findings": findings, "matrix": rows}
+
+
+def _gpus(machine: Machine) -> list[dict[str, Any]]:
+    """Every generation of GPUs, and the names of this machine's that belong to it."""
+    here = [
+        (gpu.get("name", "GPU"), capability and nearest(capability))
+        for gpu in machine.gpus
+        for capability in [capability_of(gpu)]
+    ]
+    return [
+        {
+            "capability": f"{capability[0]}.{capability[1]}",
+            "generation": generation.name,
+            "cards": generation.cards,
+            "precisions": [str(precision) for precision in Precision if precision in generation.precisions],
+            "meaning": generation.meaning,
+            "here": [name for name, found in here if found == capability],
+        }
+        for capability, generation in GENERATIONS.items()
+    ]
 
 
 def _rows(name: str) -> list[dict[str, str]]:
@@ -30,7 +55,7 @@ def _rows(name: str) -> list[dict[str, str]]:
     for device, precisions in backend.precisions.items():
         answer = _ask(name, device)
         for precision in sorted(precisions):
-            reason = answer["reason"] or backend.lacks(precision, device, this_machine().isa)
+            reason = answer["reason"] or backend.lacks(precision, device, this_machine())
             rows.append(
                 {
                     "backend": name,

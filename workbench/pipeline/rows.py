@@ -142,6 +142,7 @@ def _model_figures(experiment: Experiment, cell: Cell, finished: Finished, *, no
         "quantize_s": seconds if cell.model != FLOAT_MODEL else None,
         "build_s": deployed.get("build_s"),
         "peak_rss_mb": deployed.get("peak_rss_mb"),
+        "gpu_memory_mb": deployed.get("gpu_memory_mb"),
         "nms": "outside" if "nms" in model.manifest.left_to_task else finished.task["nms"],
         "int8_share": (deployed.get("describe") or {}).get("int8_share"),
         "input_shape": " ".join(_shape(spec.shape, cell.batch) for spec in model.manifest.inputs),
@@ -206,7 +207,7 @@ def _lowering_facts(experiment: Experiment, cell: Cell, finished: Finished) -> d
 
 
 def _secondary(record: Record, cell: Cell, scope: Scope, finished: Finished, lowered: dict[str, Any]) -> list[Metric]:
-    """Other metrics of the task, the parts of the end-to-end time, the A/A control, parity, and how quiet the machine was.
+    """Other metrics of the task, the parts of a call's time, the A/A control, parity, and how quiet the machine was.
 
     For a quantized cell also the share of a run's time in INT8, and the operators that are left in float.
     """

@@ -100,7 +100,7 @@ def _possible(planned: Iterable[Cell], records: list[dict[str, Any]]) -> list[Ce
         for cell in planned
         if not (
             BACKENDS[cell.backend].supports(cell.precision, cell.device)
-            or BACKENDS[cell.backend].lacks(cell.precision, cell.device, this_machine().isa)
+            or BACKENDS[cell.backend].lacks(cell.precision, cell.device, this_machine())
             or said.get(f"probe-{cell.backend}-{cell.device}", {}).get("reason")
         )
     ]

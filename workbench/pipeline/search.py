@@ -141,7 +141,7 @@ def _why_not(cell: Cell, available: dict[str, Any]) -> str:
     return (
         missing
         or backend.supports(cell.precision, cell.device)
-        or backend.lacks(cell.precision, cell.device, this_machine().isa)
+        or backend.lacks(cell.precision, cell.device, this_machine())
     )
 
 

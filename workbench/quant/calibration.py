@@ -22,7 +22,7 @@ from workbench.worker import Channel
 if TYPE_CHECKING:
     from workbench.tasks.base import Inputs, Sample, Task
 
-COUNTERS = 2  # threads; numpy lets go of python for most of a count
+COUNTERS = 2  # threads; fast_histogram lets go of python, which numpy's bincount does not
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ def _measure(source: Model, feeds: "Feeds") -> tuple[list[str], Statistics, floa
             program.global_block().var(name).persistable = True  # or the executor would free it
         slopes = leaky_slopes(program)
         statistics = Statistics.empty(len(names), slopes=[slopes.get(name, 1.0) for name in names])
+        parts = [range(first, len(names), COUNTERS) for first in range(COUNTERS)]
         before = peak_memory_mb()
         # One batch is counted, in two halves at once, while the next one runs.
         with ThreadPoolExecutor(COUNTERS) as pool:
@@ -83,11 +84,10 @@ def _measure(source: Model, feeds: "Feeds") -> tuple[list[str], Statistics, floa
                 batch = [_value(scope, name) for name in names]
                 for done in counted:
                     done.result()
-                parts = [range(first, len(names), COUNTERS) for first in range(COUNTERS)]
                 counted = [pool.submit(statistics.add, batch, rows=rows) for rows in parts]
             for done in counted:
                 done.result()
-        statistics.finish()
+            list(pool.map(statistics.finish, parts))
     return names, statistics, peak_memory_mb() - before
 
 

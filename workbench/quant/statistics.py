@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from fast_histogram import histogram1d
 from numpy.typing import NDArray
 
 from workbench.files import write_bytes
@@ -78,9 +79,11 @@ class Statistics:
             better = (smallest <= loss[chosen]) & (shares.any(axis=1))
             loss[chosen[better]], scale[chosen[better]] = smallest[better], (absmax * scales)[better]
 
-    def finish(self) -> None:
-        """Find the ranges with the smallest error, after the last batch."""
-        for row in np.nonzero(self.batches)[0]:
+    def finish(self, rows: Sequence[int] | None = None) -> None:
+        """Find the ranges with the smallest error, after the last batch; `rows` as for `add`."""
+        for row in range(len(self.batches)) if rows is None else rows:
+            if not self.batches[row]:
+                continue
             low, high = float(self.minimum[row]), float(self.maximum[row])
             found = least_error(
                 self.signed_histogram(row), float(self.absmax[row]), low, high, slope=float(self.slope[row])
@@ -128,9 +131,8 @@ class Statistics:
 
 def count(values: NDArray[np.float32], limit: float) -> NDArray[np.uint32]:
     """Histogram of float32 values within [-limit, limit) in 2 FINE bins."""
-    bins = np.multiply(values.ravel(), np.float32(FINE / limit))
-    bins += FINE
-    return np.bincount(bins.astype(np.int64), minlength=2 * FINE)[: 2 * FINE].astype(np.uint32)
+    counts: Array = histogram1d(values.ravel(), 2 * FINE, (-limit, limit))
+    return counts.astype(np.uint32)
 
 
 def rebin(counts: NDArray[np.uint32], limit: float, absmax: float) -> Array:
@@ -146,9 +148,8 @@ def save_statistics(statistics: Statistics, path: Path, *, names: list[str], fac
     """Write the statistics of the tensors `names`, and facts of the run that made them, as one .npz file in one step."""
     arrays: dict[str, Any] = {field.name: getattr(statistics, field.name) for field in fields(statistics)}
     buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer, names=np.array(names), facts=np.array([[k, str(v)] for k, v in facts.items()]), **arrays
-    )
+    # Not compressed: that takes longer than all else that an algorithm does with them.
+    np.savez(buffer, names=np.array(names), facts=np.array([[k, str(v)] for k, v in facts.items()]), **arrays)
     write_bytes(path, buffer.getvalue())
 
 

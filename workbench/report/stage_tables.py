@@ -38,6 +38,20 @@ def isa_table(found: dict[str, Any]) -> pd.DataFrame:
     )
 
 
+def gpu_table(found: dict[str, Any]) -> pd.DataFrame:
+    """The generations of NVIDIA's GPUs, which is here, and what each computes."""
+    return pd.DataFrame(
+        [
+            {
+                "generation": f"{gpu['capability']} {gpu['generation']} ({gpu['cards']})",
+                "here": ", ".join(gpu["here"]) or "no",
+                "meaning": gpu["meaning"],
+            }
+            for gpu in found["gpus"]
+        ]
+    )
+
+
 def models_table(state: dict[str, Any]) -> pd.DataFrame:
     """The models that stage `quantize` made or could not make."""
     rows = [

@@ -1,0 +1,131 @@
+"""Plans by TensorRT-RTX: what is read of its log, and what its builder makes of lowered networks."""
+
+import json
+from dataclasses import asdict
+from importlib.util import find_spec
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from workbench.launch import run_job
+from workbench.lowering import tensorrt
+from workbench.lowering.half import to_half
+from workbench.lowering.placement import place
+from workbench.lowering.rtx_plan import Tensor, name_products, read_kernel, read_kernels
+from workbench.models.scales import ActivationRange, Scales
+
+BUILDER = pytest.mark.skipif(find_spec("tensorrt_rtx_bindings") is None, reason="tensorrt_rtx is not installed")
+LOG = """\
+Name: start, LayerType: signal, Inputs: [], Constants: [], Outputs: [], TacticName: , StreamId: 0, EventId: 6
+Name: quantized.0_myl0_1, LayerType: correlation, Inputs: [ { Name: a, Dimensions: [-1,4,8], Strides: [32,8,1], Datatype: Int8, Format: x }], \
+Constants: [ { Name: w, Dimensions: [4,4], Datatype: Int8, Format: x }, { Name: s, Dimensions: [1], Datatype: Float }], \
+Outputs: [ { Name: b, Dimensions: [-1,16], Datatype: Float }], TacticName: t, Metadata: [ONNX Layer: quantized.0][ONNX Layer: x.Dequantize]
+Name: rest, LayerType: kgen, Inputs: [ { Name: b, Dimensions: [-1,16], Datatype: Int8 }], \
+Constants: [ { Name: c, Dimensions: [1], Datatype: Int8, Format: x }], Outputs: [ { Name: d, Dimensions: [-1,16], Datatype: Int8 }], \
+TacticName: t, Metadata: [ONNX Layer: Relu.0][ONNX Layer: quantized.1]
+Name: quantized.1_myl0_3, LayerType: gemm, Inputs: [ { Name: d, Dimensions: [-1,16], Datatype: Half }], \
+Constants: [ { Name: w, Dimensions: [8,16], Datatype: Half }], Outputs: [ { Name: e, Dimensions: [-1,8], Datatype: Float }], TacticName: t, \
+Metadata: [ONNX Layer: quantized.1]
+Name: not a layer
+"""
+
+
+def small_network(*, half=False):
+    """conv, relu, residual, pool and a fully connected layer, lowered for TensorRT."""
+    random = np.random.default_rng(0)
+
+    def constant(name, *shape):
+        return numpy_helper.from_array(random.normal(0, 0.3, shape).astype(np.float32), name)
+
+    nodes = [
+        helper.make_node("Conv", ["x", "w0", "b0"], ["c0"], name="conv", pads=[1] * 4, kernel_shape=[3, 3]),
+        helper.make_node("Relu", ["c0"], ["r0"], name="relu"),
+        helper.make_node("Conv", ["r0", "w1", "b0"], ["c1"], name="conv", pads=[1] * 4, kernel_shape=[3, 3]),
+        helper.make_node("Add", ["r0", "c1"], ["sum"], name="sum"),
+        helper.make_node("GlobalAveragePool", ["sum"], ["mean"], name="mean"),
+        helper.make_node("Flatten", ["mean"], ["flat"], name="flat"),
+        helper.make_node("Gemm", ["flat", "w2", "b2"], ["y"], name="fc"),
+    ]
+    graph = helper.make_graph(
+        nodes, "small",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 16, 8, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 10])],
+        [constant("w0", 16, 16, 3, 3), constant("b0", 16), constant("w1", 16, 16, 3, 3), constant("w2", 16, 10), constant("b2", 10)],
+    )  # fmt: skip
+    opset = tensorrt.HALF_OPSET if half else 17
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
+    ranges = {name: ActivationRange(minimum=-3, maximum=3, absmax=3) for name in ("x", "r0", "sum", "mean", "flat")}
+    placed = place(model, Scales(activations=ranges), dialect=tensorrt.HALF_DIALECT if half else tensorrt.DIALECT).model
+    return to_half(placed) if half else placed
+
+
+@pytest.fixture
+def build(tmp_path):
+    """Build a plan of a network in a worker."""
+
+    def built(network, sm="SM89"):
+        onnx.save(network, str(tmp_path / "network.onnx"))
+        arguments = {"network": str(tmp_path / "network.onnx"), "sm": sm}
+        return run_job("workbench.lowering.rtx_plan:build_job", arguments, log=tmp_path / "build.log", timeout_s=300)
+
+    return built
+
+
+def test_kernel_multiplies_int8_only_when_a_library_reads_it_twice():
+    found = read_kernels(LOG)
+    assert [(kernel.name, kernel.kind) for kernel in found] == [
+        ("quantized.0_myl0_1", "correlation"), ("rest", "kgen"), ("quantized.1_myl0_3", "gemm"),
+    ]  # fmt: skip
+    assert [kernel.multiplies_int8 for kernel in found] == [True, False, False]
+    assert found[1].nodes == ("Relu.0", "quantized.1")
+
+
+def test_kernels_traffic_is_that_of_its_activations_when_read_from_a_log():
+    first, _, last = read_kernels(LOG)
+    assert first.reads == (Tensor((1, 4, 8), "Int8"),)
+    assert [tensor.kind for tensor in first.constants] == ["Int8", "Float"]
+    assert first.traffic == 32 + 4 * 16  # int8 in, float32 out
+    assert last.traffic == 2 * 16 + 4 * 8
+
+
+def test_kernel_is_the_same_when_a_worker_sent_it():
+    for kernel in read_kernels(LOG):
+        assert read_kernel(json.loads(json.dumps(asdict(kernel)))) == kernel
+
+
+def test_products_get_names_of_their_own_when_theirs_are_the_same():
+    network = small_network()
+    assert name_products(network) == {"quantized.0": "c0", "quantized.1": "c1", "quantized.2": "y"}
+
+
+@BUILDER
+@pytest.mark.parametrize("half", [False, True])
+def test_every_quantized_product_is_int8_when_a_plan_is_built(build, half):
+    outcome = build(small_network(half=half))
+    assert outcome.status == "ok", outcome.reason
+    assert (outcome.value["int8_ops"], outcome.value["quantized_ops"], outcome.value["float_names"]) == (3, 3, [])
+    assert outcome.value["plan_mb"] > 0
+
+
+@BUILDER
+def test_product_counts_as_float_when_its_input_has_no_pair(build):
+    network = small_network()
+    conv = next(node for node in network.graph.node if node.output[0] == "c1")
+    conv.input[0] = "r0"
+    outcome = build(network)
+    assert (outcome.value["int8_ops"], outcome.value["float_names"]) == (2, ["c1"])
+
+
+@BUILDER
+def test_network_is_refused_with_the_parsers_words_when_a_bias_is_int32(build):
+    network = small_network()
+    network.graph.initializer.append(numpy_helper.from_array(np.ones(16, np.int32), "b.int"))
+    network.graph.initializer.append(numpy_helper.from_array(np.ones(16, np.float32), "b.scale"))
+    network.graph.node.insert(0, helper.make_node("DequantizeLinear", ["b.int", "b.scale"], ["b"], axis=0, name="bias"))
+    next(node for node in network.graph.node if node.op_type == "Conv").input[2] = "b"
+    outcome = build(network)
+    assert outcome.status == "unsupported"
+    assert outcome.reason.startswith("the parser refuses it: ")
+    assert "Int32" in outcome.reason

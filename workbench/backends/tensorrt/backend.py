@@ -1,0 +1,109 @@
+"""NVIDIA TensorRT 10 and 11: FP32, FP16 and INT8 on GPUs, from networks whose types stand in the graph."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from workbench.backends.base import Availability, Backend, BackendOptions, Session, Settings
+from workbench.backends.gpu.availability import gpu_availability
+from workbench.backends.gpu.cuda import Cuda
+from workbench.backends.gpu.install import TENSORRT
+from workbench.backends.tensorrt.profile import ShapeRange, make_profile
+from workbench.cache import cache_folder
+from workbench.errors import DeviceError, UnsupportedError
+from workbench.machine import this_machine
+from workbench.models.model import Format, Model
+from workbench.records import Device, Precision
+
+MAJORS = ("10", "11")
+HALF = (Precision.FP16, Precision.INT8_FP16)
+
+
+class TensorRTOptions(BackendOptions):
+    """Options of TensorRT."""
+
+    shapes: dict[str, ShapeRange] = Field(
+        default_factory=dict,
+        description="smallest, usual and largest shape of an input, batch axis included; default: the deployment's batch alone",
+    )
+    workspace_mb: int = Field(1024, ge=1, description="memory that a layer may use while it runs, in MiB")
+    optimization_level: int = Field(3, ge=0, le=5, description="how long the builder looks for fast kernels")
+    cuda_graph: bool = Field(False, description="record a run once and replay it, which spares the CPU's calls")
+
+
+class TensorRT(Backend):
+    """Runs lowered ONNX models as TensorRT plans, which are built when they are first opened on a GPU."""
+
+    name = "tensorrt"
+    title = "TensorRT"
+    Options = TensorRTOptions
+    takes = Format.ONNX
+    precisions: ClassVar[Mapping[Device, frozenset[Precision]]] = {
+        Device.GPU: frozenset({Precision.FP32, Precision.FP16, Precision.INT8, Precision.INT8_FP16}),
+    }
+    packages = ("tensorrt-cu12", "tensorrt", "tensorrt-cu13")
+    pins_memory = True
+
+    def _availability(self, device: Device) -> Availability:
+        found = gpu_availability(self.packages, ("cuda-bindings",), install=TENSORRT)
+        if not found.ready:
+            return found
+        try:
+            import tensorrt
+
+            Cuda()("cudaSetDevice", 0)
+        except (ImportError, OSError) as error:
+            return Availability(f"TensorRT cannot be loaded: {error}", f"install it with: {TENSORRT}")
+        except DeviceError as error:
+            return Availability(str(error), "update NVIDIA's driver, and see that `nvidia-smi` shows the GPU")
+        if tensorrt.__version__.partition(".")[0] not in MAJORS:
+            return Availability(
+                f"TensorRT {tensorrt.__version__} is here, and 10 or 11 is needed", f"install it with: {TENSORRT}"
+            )
+        return Availability()
+
+    def prepare_function(self, model: Model, settings: Settings) -> str:
+        """Models are lowered, those that others quantized too: with FP32 around the INT8 products, or with FP16."""
+        if model.manifest.format is not Format.PADDLE and model.manifest.method != "published":
+            return super().prepare_function(model, settings)
+        return f"workbench.lowering.tensorrt:{'prepare_half_job' if settings.precision in HALF else 'prepare_job'}"
+
+    def _open(self, model: Model, settings: Settings) -> Session:
+        import tensorrt
+
+        from workbench.backends.tensorrt.build import Built, build_plan, message_log
+        from workbench.backends.tensorrt.plan_cache import PlanCache, PlanKey
+        from workbench.backends.tensorrt.session import Loaded, TensorRTSession
+
+        options = TensorRTOptions(**settings.options)
+        profile = make_profile(model.manifest.inputs, batch=settings.batch, shapes=options.shapes)
+        building: dict[str, Any] = {"workspace_mb": options.workspace_mb, "level": options.optimization_level}
+        key = PlanKey(model.digest, tensorrt.__version__, this_machine().gpus[0], profile, building)
+        log = message_log(tensorrt)
+        tensorrt.init_libnvinfer_plugins(log, "")
+        runtime = tensorrt.Runtime(log)
+
+        def build(timing_cache: bytes) -> Built:
+            shapes = {name: profile[spec.name] for spec, name in _inputs(model) if spec.name in profile}
+            return build_plan(tensorrt, model.onnx_file, profile=shapes, timing_cache=timing_cache, **building)
+
+        engine, plan = PlanCache(cache_folder() / "tensorrt").engine(
+            key, build=build, load=runtime.deserialize_cuda_engine, complaint=lambda: " ".join(log.errors[-1:])
+        )
+        if len(plan.outputs) != len(model.manifest.outputs):
+            raise UnsupportedError(
+                f"the plan has {len(plan.outputs)} outputs, and {model.label} has {len(model.manifest.outputs)}"
+            )
+        loaded = Loaded(tensorrt, log, runtime, engine, plan, profile)
+        return TensorRTSession(model, settings, loaded, graph=options.cuda_graph)
+
+
+def _inputs(model: Model) -> list[tuple[Any, str]]:
+    """The Model's inputs with the names that they have in its ONNX file."""
+    import onnx
+
+    graph = onnx.load(str(model.onnx_file), load_external_data=False).graph
+    constants = {value.name for value in graph.initializer}
+    names = [value.name for value in graph.input if value.name not in constants]
+    return list(zip(model.manifest.inputs, names, strict=True))
