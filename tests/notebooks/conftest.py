@@ -1,5 +1,6 @@
-"""Exercises of the notebooks under test: given wrong answers too, and what their checks said."""
+"""What tests of notebooks share: exercises with wrong answers too, what their checks said, and pictures that are not told in words."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,3 +51,21 @@ def exercise_faults() -> Callable[[Path], list[str]]:
         return found
 
     return faults
+
+
+@pytest.fixture
+def untold_pictures() -> Callable[[Path], list[str]]:
+    """The cells of an executed notebook that show a picture without alternative text."""
+
+    def untold(executed: Path) -> list[str]:
+        found = []
+        for cell in nbformat.read(executed, as_version=4).cells:
+            for output in cell.get("outputs", []):
+                shown = output.get("data", {})
+                images = re.findall(r"<img\b[^>]*>", shown.get("text/html", ""))
+                bare = [image for image in images if not re.search(r'\balt="[^"]{20,}"', image)]
+                if bare or {"image/png", "image/jpeg"} & set(shown):
+                    found.append(cell.id)
+        return found
+
+    return untold

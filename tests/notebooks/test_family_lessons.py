@@ -25,7 +25,7 @@ NAMES = [name for name, *_ in LESSONS]
 @pytest.mark.timeout(600)  # two files of tests at once, on 2 cores
 @pytest.mark.parametrize(("name", "recipe", "plots"), LESSONS, ids=NAMES)
 def test_lesson_takes_its_sample_through_all_stages_when_papermill_runs_it_alone(
-    name, recipe, plots, tmp_path, with_wrong_answers, exercise_faults
+    name, recipe, plots, tmp_path, with_wrong_answers, exercise_faults, untold_pictures
 ):
     folder, executed = tmp_path / "run", tmp_path / "executed.ipynb"
     command = [
@@ -44,6 +44,7 @@ def test_lesson_takes_its_sample_through_all_stages_when_papermill_runs_it_alone
     assert finished.returncode == 0, finished.stderr[-2000:]
     assert unfinished_cells(executed) == []
     assert exercise_faults(executed) == []
+    assert untold_pictures(executed) == []
     assert json.loads((folder / "notebooks" / "lesson.result.json").read_text())["verdict"] == "passed"
     rows = [row for row in read_records(folder) if row.status is Status.OK]
     deployed = {entry.backend for entry in read_recipe(find_recipe(recipe)).deploy if entry.device == "cpu"}

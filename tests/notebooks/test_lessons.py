@@ -29,7 +29,7 @@ LESSONS = [
 @pytest.mark.timeout(1200)  # two files of tests at once, on 2 cores
 @pytest.mark.parametrize(("name", "plots", "parameters"), LESSONS, ids=[name for name, *_ in LESSONS])
 def test_lesson_shows_what_it_claims_when_papermill_runs_it_alone(
-    name, plots, parameters, tmp_path, with_wrong_answers, exercise_faults
+    name, plots, parameters, tmp_path, with_wrong_answers, exercise_faults, untold_pictures
 ):
     folder, executed = tmp_path / "run", tmp_path / "executed.ipynb"
     command = [
@@ -48,6 +48,7 @@ def test_lesson_shows_what_it_claims_when_papermill_runs_it_alone(
     assert finished.returncode == 0, finished.stderr[-2000:]
     assert unfinished_cells(executed) == []
     assert exercise_faults(executed) == []
+    assert untold_pictures(executed) == []
     result = json.loads((folder / "notebooks" / "lesson.result.json").read_text())
     assert result["verdict"] == "passed"
     assert len(result["claims"]) >= len(plots) or parameters.get("smoke")

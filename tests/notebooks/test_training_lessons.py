@@ -19,7 +19,9 @@ PLOTS = {
 
 
 @pytest.mark.parametrize("name", PLOTS)
-def test_lesson_bears_out_its_claims_when_papermill_runs_it(name, tmp_path, with_wrong_answers, exercise_faults):
+def test_lesson_bears_out_its_claims_when_papermill_runs_it(
+    name, tmp_path, with_wrong_answers, exercise_faults, untold_pictures
+):
     executed, folder = tmp_path / "executed.ipynb", tmp_path / "run"
     finished = subprocess.run(
         [sys.executable, "-m", "papermill", with_wrong_answers(NOTEBOOKS / f"{name}.ipynb"), executed, "--no-progress-bar", "-k", "python3",
@@ -30,6 +32,7 @@ def test_lesson_bears_out_its_claims_when_papermill_runs_it(name, tmp_path, with
     assert finished.returncode == 0, finished.stderr[-2000:]
     assert unfinished_cells(executed) == []
     assert exercise_faults(executed) == []
+    assert untold_pictures(executed) == []
     result = json.loads((folder / "notebooks" / "lesson.result.json").read_text())
     assert (result["verdict"], result["reasons"]) == ("passed", [])
     assert len(result["claims"]) >= len(PLOTS[name])
