@@ -14,7 +14,6 @@ import pytest
 import yaml
 
 from workbench.callbacks import EXERCISE
-from workbench.callbacks import EXERCISE
 from workbench.notebooks import NOTEBOOKS, unfinished_cells
 
 OPEN = "= ...  #"
@@ -110,7 +109,7 @@ def green_lesson(
         finished = subprocess.run(
             [*command, "--no-progress-bar", "-k", "python3", "-y", yaml.safe_dump({"output_dir": str(folder)} | parameters)],
             capture_output=True, text=True, timeout=timeout_s, check=False,
-            env=os.environ | {"PYDEVD_DISABLE_FILE_VALIDATION": "1", EXERCISE: "1"},
+            env=os.environ | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"},
         )  # fmt: skip
         assert finished.returncode == 0, finished.stderr[-2000:]
         assert unfinished_cells(executed) == []
