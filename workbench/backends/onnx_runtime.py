@@ -14,7 +14,7 @@ from workbench.backends.int8_proof import int8_facts
 from workbench.backends.onnx_runtime_gpu import OnnxRuntimeGpuSession, Provider, chosen_provider, probe_cuda
 from workbench.backends.onnx_runtime_profile import optimized, profiled
 from workbench.files import content_hash
-from workbench.machine import package_version
+from workbench.machine import package_version, this_machine
 from workbench.models.model import Format, Model
 from workbench.models.zoo_cache import cache_folder
 from workbench.records import Device, Precision
@@ -77,6 +77,7 @@ class OnnxRuntime(Backend):
         if settings.device is not Device.GPU:
             return OnnxRuntimeSession(model, settings)
         options = OnnxRuntimeOptions(**settings.options)
+        place = [[gpu.get(name, "") for name in ("name", "compute_cap")] for gpu in this_machine().gpus[:1]]
         return OnnxRuntimeGpuSession(
             model,
             settings,
@@ -84,7 +85,7 @@ class OnnxRuntime(Backend):
             workspace_mb=options.gpu_workspace_mb,
             cache=cache_folder()
             / "onnxruntime-tensorrt"
-            / content_hash([model.digest, self.version(), settings.precision]),
+            / content_hash([model.digest, self.version(), settings.precision, place]),
         )
 
 
