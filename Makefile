@@ -8,7 +8,7 @@ PIP_INSTALL := $(BIN)/python -m pip install $(PIP_FLAGS)
 AT_ONCE := -n 2 --dist loadfile
 COVERAGE := --cov --cov-fail-under=85
 INSTALL_CHROMIUM := { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
-	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; }
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium fonts-wqy-microhei; }
 NOTEBOOKS := $(wildcard notebooks/*.ipynb notebooks/*/*.ipynb workbench/servers/*.ipynb)
 HAS_GPU_ENVIRONMENT := $(wildcard .venv-gpu/.installed)
 STRIP_FLAGS := --keep-id --extra-keys "metadata.papermill cell.metadata.papermill metadata.language_info.version"
@@ -32,9 +32,10 @@ test-browser: $(INSTALLED) ## JupyterLab, the app and the site in Chromium, whic
 test-all: lint ## lint, then every test, with coverage
 	$(BIN)/python -m pytest $(AT_ONCE) $(COVERAGE)
 
-bench: demo ## what `import workbench` and the timing harness cost
+bench: demo ## what `import workbench`, the timing harness and a redraw of ui.explore cost
 	$(BIN)/python benchmarks/import_cost.py
 	$(BIN)/python benchmarks/harness_cost.py runs/demo
+	$(BIN)/python benchmarks/ui_redraw.py
 
 bench-cpu: $(INSTALLED) .venv-bench/.installed ## INT8 on CPU against other tools, about 15 minutes (BENCH_FLAGS=--smoke: 1 minute)
 	$(BIN)/python -m benchmarks.cpu $(BENCH_FLAGS)

@@ -132,9 +132,12 @@ def not_a_number(channel: Channel) -> float:
 def latency(
     channel: Channel, *, name: str, speed: float, turns: str, warmup: int, fault: str = "", at_block: int = -1
 ) -> None:
-    """A latency job with invented times: 6 ms / speed, and 10 % more every round. `at_block` 0 is before `ready`."""
+    """A latency job with invented times: 6 ms / speed, and 10 % more every round. `at_block` 0 is before `ready`, -1 before `opened`."""
+    _misbehave(fault if at_block == -1 else "")
+    channel.send("opened", open_s=0.5)
+    assert channel.receive() == {"kind": "warm"}
     _misbehave(fault if at_block == 0 else "")
-    channel.send("ready", first_call_ms=float(warmup), open_s=0.5)
+    channel.send("ready", first_call_ms=float(warmup))
     number = 0
     while (message := channel.receive()) is not None:
         number += 1

@@ -33,7 +33,9 @@ def hanging_run(copy_of_run):
     """A run that somebody who is gone started, and that hangs in stage quantize; killed at the end."""
     copy_of_run.forget("static-hist")
     copy_of_run.break_task(kind="hang", part="calibration")
-    subprocess.run([sys.executable, "-c", START, copy_of_run.recipe, copy_of_run.folder], check=True, timeout=LIMIT_S)
+    command = [sys.executable, "-c", START, copy_of_run.recipe, copy_of_run.folder]
+    # As a notebook's kernel has it.
+    subprocess.run(command, check=True, timeout=LIMIT_S, env=os.environ | {"FORCE_COLOR": "1", "CLICOLOR_FORCE": "1"})
     try:
         wait_until((copy_of_run.recipe.parent / "hanging").exists, "the task was never called")
         yield copy_of_run

@@ -41,6 +41,11 @@ def test_import_of_a_worker_stays_small_when_it_starts():
     assert not {"numpy", "pydantic", "yaml"} & loaded_by("import workbench.worker")
 
 
+def test_import_of_what_measures_stays_small_when_a_worker_loads_it():
+    loaded = loaded_by("import workbench.measure.accuracy, workbench.measure.timer, workbench.backends.probe")
+    assert not {"asyncio", "cv2", "pandas", "requests", "sklearn"} & loaded
+
+
 @pytest.mark.parametrize("name", workbench.__all__)
 def test_public_name_resolves_when_used(name):
     assert getattr(workbench, name).__doc__

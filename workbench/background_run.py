@@ -31,6 +31,7 @@ LOG = "background"
 START_LIMIT_S = 60.0
 POLL_S = 0.05
 GRACE_S = 20.0  # what Ctrl-C may take: a worker is given 5 s to end, a kernel about as long
+COLOURS = ("FORCE_COLOR", "CLICOLOR_FORCE", "CLICOLOR", "PY_COLORS")
 SAME_START_S = 2.0  # the system's clock may be set right meanwhile; a process number does not come round so soon
 
 
@@ -118,7 +119,7 @@ def start(recipe: str | Path, folder: Path, *, smoke: bool = False) -> Backgroun
     with log_file(folder).open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "workbench.background_run", str(folder), str(recipe), *(["--smoke"] if smoke else [])],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=_environment(),
             # The session of its own is what a kernel that ends, or is interrupted, leaves alone.
             start_new_session=True,
         )  # fmt: skip
@@ -132,6 +133,12 @@ def start(recipe: str | Path, folder: Path, *, smoke: bool = False) -> Backgroun
     if (found := find(folder)) and found.pid == process.pid:
         return found
     raise WorkbenchError(f"run folder {folder}: the run did not start; see {log_file(folder)}")
+
+
+def _environment() -> dict[str, str]:
+    """This process's, without what a notebook's kernel sets to have colours wherever a program writes to."""
+    kept = {name: value for name, value in os.environ.items() if name not in COLOURS}
+    return kept | {"PYTHONUNBUFFERED": "1"}
 
 
 def find(folder: Path) -> BackgroundRun | None:

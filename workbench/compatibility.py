@@ -1,6 +1,7 @@
 """Every workaround for a fault of a library below us, each with the version it was seen in and the reason."""
 
 import contextlib
+import gc
 import io
 import os
 import re
@@ -8,7 +9,6 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 
@@ -17,10 +17,16 @@ def import_paddle() -> Any:
     """Import paddle so that programs are kept in the legacy format.
 
     paddlepaddle 3.0.0: the new program format is the default and PaddleSlim 2.6.0 does not read it; the flag counts only
-    when it is set before the import.
+    when it is set before the import. The import makes objects by the hundred thousand, and a tenth of its time would go into looking
+    for garbage among them.
     """
     if "paddle" not in sys.modules:
         os.environ["FLAGS_enable_pir_api"] = "0"
+        gc.disable()
+        try:
+            import paddle
+        finally:
+            gc.enable()
     import paddle
 
     return paddle
@@ -95,6 +101,8 @@ def faster_graph_passes() -> Iterator[None]:
     paddlepaddle 3.0.0: every new link between two nodes looks both up in a copy of the whole graph's node list, only to
     assert that they are in it; and weights are rounded channel by channel, in a loop of Python.
     """
+    from unittest import mock  # loads asyncio, for which workers that only measure have no use
+
     import_paddle()
     from paddle.base.framework import IrGraph
     from paddle.static.quantization import utils
@@ -132,6 +140,8 @@ def zero_channels_stay_zero() -> Iterator[None]:
     paddlepaddle 3.0.0 divides such a channel by its largest value, 0, and casts the NaNs to integers, which may become
     anything.
     """
+    from unittest import mock
+
     import_paddle()
     from paddle.static.quantization.post_training_quantization import WeightQuantization
 

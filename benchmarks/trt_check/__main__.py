@@ -78,8 +78,8 @@ def _of_precision(model: Model, precision: Precision, folder: Path, generations:
     manifest, models = model.manifest, folder / "lowered"
     logger.info("%s %s", model.label, precision)
     name = f"{model.digest}-{precision}"
-    arguments = {"model": str(model.folder), "models": str(models), "precision": precision}
-    made = _job(LOWERING, arguments, folder, f"{name}-lower")
+    arguments = {"model": str(model.folder), "models": str(models)}
+    made = _job(LOWERING[precision], arguments, folder, f"{name}-lower")
     if made.status is not Status.OK:
         reason = f"lowering: {made.reason}"
         return _no_rows(manifest.name, manifest.method, manifest.variant, generations, made.status, reason, [precision])

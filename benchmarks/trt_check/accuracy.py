@@ -94,7 +94,7 @@ class _Evaluation:
         source = Model.open(self._experiment.run.models / digest)
         logger.info("%s %s", source.label, precision)
         models = str(self._folder / "models")
-        made = self._job(LOWERING, model=str(source.folder), models=models, precision=precision)
+        made = self._job(LOWERING[precision], model=str(source.folder), models=models)
         predictions = self._folder / f"{digest}-{precision}.json"
         found = self._job(
             "workbench.measure.accuracy:evaluate_job",

@@ -15,7 +15,11 @@ from workbench.files import write_text
 from workbench.models.model import Model
 from workbench.records import Precision, Status
 
-LOWERING = "workbench.lowering.tensorrt:prepare_job"
+LOWERING = {
+    Precision.FP32: "workbench.lowering.tensorrt:prepare_job",
+    Precision.INT8: "workbench.lowering.tensorrt:prepare_job",
+    Precision.INT8_FP16: "workbench.lowering.tensorrt:prepare_half_job",
+}
 PRECISIONS = (Precision.INT8, Precision.INT8_FP16)
 DEPLOY = [{"backend": "tensorrt", "device": "gpu", "precision": list(PRECISIONS)}]
 NANODET = {"file": str(REPOSITORY / "examples" / "nanodet" / "task.py"), "options": {"data": str(DATA / "coco")}}

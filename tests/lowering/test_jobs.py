@@ -12,19 +12,14 @@ from workbench.models.model import Format, Model, copy_files
 from workbench.models.scales import Scales
 
 BACKENDS = ("onnxruntime", "openvino", "tensorrt")
-TENSORRT_JOB = "workbench.lowering.tensorrt:prepare_job"
 JOBS = {
     "onnxruntime": "workbench.lowering.onnx_runtime:prepare_job",
     "openvino": "workbench.lowering.openvino:prepare_job",
-    "tensorrt": TENSORRT_JOB,
+    "tensorrt": "workbench.lowering.tensorrt:prepare_job",
 }
 FLOAT_JOB = "workbench.lowering.onnx_export:prepare_float_job"
+HALF_JOB = "workbench.lowering.tensorrt:prepare_half_job"
 BOUND_DB = 20.0
-
-
-def asked(backend, precision):
-    """The arguments that a backend's job takes beside the model and the folder."""
-    return {"precision": precision} if backend == "tensorrt" else {}
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +58,7 @@ def lowered(imported, scales, run_native, tmp_path_factory):
     """Quantized Paddle Model, and the ONNX Model of each backend."""
     source = quantized_model(imported["tiny"], scales)
     models = tmp_path_factory.mktemp("lowered")
-    outcomes = {
-        name: run_native(job, model=source.folder, models=models, **asked(name, "int8")) for name, job in JOBS.items()
-    }
+    outcomes = {name: run_native(job, model=source.folder, models=models) for name, job in JOBS.items()}
     assert {outcome.status for outcome in outcomes.values()} == {"ok"}, outcomes
     return source, {
         name: Model.open(models / outcome.value["digest"], verify=True) for name, outcome in outcomes.items()
@@ -97,7 +90,7 @@ def test_exported_file_is_simple_when_checked(exported):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_float_model_is_the_same_for_every_backend_when_prepared(imported, exported, run_native, tmp_path, backend):
-    outcome = run_native(JOBS[backend], model=imported["tiny"].folder, models=tmp_path, **asked(backend, "fp32"))
+    outcome = run_native(JOBS[backend], model=imported["tiny"].folder, models=tmp_path)
     assert outcome.value["digest"] == exported.digest
     assert outcome.value["seconds"] > 0
     assert file_digest(tmp_path / exported.digest / "model.onnx") == file_digest(exported.onnx_file)
@@ -131,13 +124,12 @@ def test_lowered_model_is_near_float_when_run(lowering, lowered, exported, sampl
     assert BOUND_DB < lowering.decibels(lowering.run(before, batch), runner(after, batch)) < 100
 
 
-@pytest.mark.parametrize("precision", ["int8+fp16", "fp16"])
+@pytest.mark.parametrize("quantized", [True, False])
 def test_half_model_is_near_float_when_run(
-    lowering, imported, lowered, exported, samples, run_native, tmp_path, precision
+    lowering, imported, lowered, exported, samples, run_native, tmp_path, quantized
 ):
-    quantized = precision == "int8+fp16"
     source = lowered[0] if quantized else imported["tiny"]
-    outcome = run_native(TENSORRT_JOB, model=source.folder, models=tmp_path, precision=precision)
+    outcome = run_native(HALF_JOB, model=source.folder, models=tmp_path)
     assert outcome.status == "ok", outcome.reason
     made = Model.open(tmp_path / outcome.value["digest"], verify=True)
     after = onnx.load(str(made.onnx_file))
@@ -159,20 +151,10 @@ def test_job_is_unsupported_when_the_model_names_no_twin(imported, scales, run_n
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_job_is_unsupported_when_there_are_no_ranges(imported, run_native, tmp_path, backend):
     source = quantized_model(imported["tiny"], Scales())
-    outcome = run_native(JOBS[backend], model=source.folder, models=tmp_path / "models", **asked(backend, "int8"))
+    outcome = run_native(JOBS[backend], model=source.folder, models=tmp_path / "models")
     assert outcome.status == "unsupported"
     assert "has no activation ranges" in outcome.reason
     assert not list((tmp_path / "models").glob("*"))
-
-
-@pytest.mark.parametrize(("model", "precision"), [("float", "int8"), ("quantized", "fp16")])
-def test_tensorrt_is_unsupported_when_the_model_is_not_of_that_precision(
-    imported, lowered, run_native, tmp_path, model, precision
-):
-    source = imported["tiny"] if model == "float" else lowered[0]
-    outcome = run_native(TENSORRT_JOB, model=source.folder, models=tmp_path, precision=precision)
-    assert outcome.status == "unsupported"
-    assert outcome.reason.endswith(f"model; it cannot be lowered to {precision}")
 
 
 def test_job_is_a_crash_with_its_last_words_when_an_operator_is_unknown(imported, run_native, tmp_path):

@@ -95,9 +95,9 @@ def check_survivors(result: GroupResult, lost: str) -> None:
     assert result.speedup(lost, others[0], Scope.RUNTIME) is None
 
 
-@pytest.mark.parametrize("lost", ["a", "b", "c"])
-def test_measure_group_goes_on_when_a_member_crashes_at_the_start(members, tmp_path, lost):
-    wanted = {"a": 1.0, "b": 1.0, "c": 1.0} | {lost: {"fault": "abort", "at_block": 0}}
+@pytest.mark.parametrize(("lost", "at_block"), [("a", -1), ("b", 0), ("c", -1)])
+def test_measure_group_goes_on_when_a_member_crashes_at_the_start(members, tmp_path, lost, at_block):
+    wanted = {"a": 1.0, "b": 1.0, "c": 1.0} | {lost: {"fault": "abort", "at_block": at_block}}
     result = measure_group(members(**wanted), MEASUREMENT)
     outcome = result.members[lost].outcome
     assert (outcome.status, outcome.reason) == (Status.CRASHED, "crashed (SIGABRT)")
@@ -137,7 +137,7 @@ def test_measure_group_gives_a_result_when_every_member_fails(members):
     assert {measured.outcome.status for measured in result.members.values()} == {Status.CRASHED}
 
 
-@pytest.mark.parametrize("at_block", [0, 2])
+@pytest.mark.parametrize("at_block", [-1, 0, 2])
 def test_measure_group_raises_and_ends_all_workers_when_the_input_is_at_fault(members, tmp_path, at_block):
     with pytest.raises(InputError, match="No space left"):
         measure_group(members(a=1.0, b={"fault": "full", "at_block": at_block}, c=1.0), MEASUREMENT)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workbench.measure.timer import EndToEnd, latency_job, run_block
+from workbench.backends.onnx_runtime import OnnxRuntimeSession
+from workbench.measure.timer import EndToEnd, latency_job, means, run_block
 from workbench.records import Scope
 
 NO_DISCARD = {"discard_runs": 0, "discard_seconds": 0.0}
@@ -122,7 +123,7 @@ def block(scope: Scope, runs: int = 3) -> dict[str, Any]:
 @pytest.fixture
 def time_it(ends, linear_model, make_task) -> Callable[..., list[dict[str, Any]]]:
     def start(*messages: dict[str, Any], batch: int = 1, images: int = 8) -> list[dict[str, Any]]:
-        ends.say(*messages)
+        ends.say({"kind": "warm"}, *messages)
         model = linear_model(np.eye(4))
         settings = {"device": "cpu", "precision": "fp32", "batch": batch}
         task = make_task(images=images)
@@ -135,21 +136,41 @@ def time_it(ends, linear_model, make_task) -> Callable[..., list[dict[str, Any]]
 
 
 def test_latency_job_answers_each_block_when_told_to(time_it):
-    ready, runtime, whole = time_it(block(Scope.RUNTIME, 3), block(Scope.END_TO_END, 5))
-    assert (ready["kind"], runtime["kind"], whole["kind"]) == ("ready", "block", "block")
+    opened, ready, runtime, whole = time_it(block(Scope.RUNTIME, 3), block(Scope.END_TO_END, 5))
+    assert [message["kind"] for message in (opened, ready, runtime, whole)] == ["opened", "ready", "block", "block"]
     assert ready["first_call_ms"] > 0
-    assert 0 < ready["open_s"] < 60
+    assert 0 < opened["open_s"] < 60
     assert (len(runtime["samples_ms"]), runtime["parts_ms"]) == (3, {})
     assert len(whole["samples_ms"]) == 5
     mean = sum(whole["samples_ms"]) / 5
     assert 0.3 * mean < sum(whole["parts_ms"].values()) <= mean
 
 
+def test_latency_job_tells_the_parts_of_a_run_when_the_session_has_any(time_it, monkeypatch):
+    asked = []
+
+    def parts_ms(self, inputs):
+        asked.append(inputs)
+        return {"host_to_device": float(len(asked)), "inference": 2.0}
+
+    monkeypatch.setattr(OnnxRuntimeSession, "parts_ms", parts_ms)
+    _, _, runtime, whole = time_it(block(Scope.RUNTIME, 3), block(Scope.END_TO_END, 5))
+    assert len(runtime["samples_ms"]) == 3
+    assert runtime["parts_ms"] == {"host_to_device": 5.5, "inference": 2.0}
+    assert list(whole["parts_ms"]) == ["preprocess", "run", "postprocess"]
+    assert len(asked) == 10
+
+
+def test_means_are_of_each_part_when_there_are_several_runs():
+    assert means([{"a": 1.0, "b": 4.0}, {"a": 3.0, "b": 2.0}]) == {"a": 2.0, "b": 3.0}
+    assert means([]) == means([{}, {}]) == {}
+
+
 def test_latency_job_ends_when_there_are_no_more_messages(time_it):
-    assert [message["kind"] for message in time_it()] == ["ready"]
+    assert [message["kind"] for message in time_it()] == ["opened", "ready"]
 
 
 @pytest.mark.parametrize(("batch", "images"), [(3, 8), (5, 2), (8, 8)])
 def test_latency_job_fills_its_batches_when_images_are_more_or_fewer(time_it, batch, images):
-    _, runtime, whole = time_it(block(Scope.RUNTIME), block(Scope.END_TO_END), batch=batch, images=images)
+    _, _, runtime, whole = time_it(block(Scope.RUNTIME), block(Scope.END_TO_END), batch=batch, images=images)
     assert len(runtime["samples_ms"]) == len(whole["samples_ms"]) == 3

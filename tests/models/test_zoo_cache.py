@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from workbench.cache import cache_folder
 from workbench.errors import InputError
 from workbench.files import file_digest
 from workbench.models import zoo_cache
 from workbench.models.zoo import Archive
-from workbench.models.zoo_cache import CachedArchive, Found, cache_folder, find_model
+from workbench.models.zoo_cache import CachedArchive, Found, find_model
 
 NETWORK = {
     "net/model.pdmodel": b"program",

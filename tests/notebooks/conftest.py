@@ -1,14 +1,30 @@
-"""Exercises of the notebooks under test: given wrong answers too, and what their checks said."""
+"""Lessons by the stock papermill alone, their exercises given wrong answers too, and what their checks said."""
 
-from collections.abc import Callable
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nbformat
 import pytest
+import yaml
+
+from workbench.callbacks import EXERCISE
+from workbench.notebooks import NOTEBOOKS, unfinished_cells
 
 OPEN = "= ...  #"
 WRONG = "= -123.45  #"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _controls_move_by_themselves() -> Iterator[None]:
+    """In every kernel of these tests: a callback that raises is to turn the notebook's verdict bad."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(EXERCISE, "1")
+        yield
 
 
 def exercise_cells(notebook: Any) -> list[Any]:
@@ -50,3 +66,36 @@ def exercise_faults() -> Callable[[Path], list[str]]:
         return found
 
     return faults
+
+
+class Lesson(NamedTuple):
+    """What a lesson that ran left: its claims, and what its cells show as HTML."""
+
+    claims: list[Any]
+    shown: str
+
+
+@pytest.fixture
+def green_lesson(
+    tmp_path: Path, with_wrong_answers: Callable[[Path], Path], exercise_faults: Callable[[Path], list[str]]
+) -> Callable[..., Lesson]:
+    """Run a lesson in a run folder, with some of its parameters, and see that it is green."""
+
+    def run(name: str, folder: Path, *, timeout_s: float, **parameters: Any) -> Lesson:
+        executed = tmp_path / "executed.ipynb"
+        command = [sys.executable, "-m", "papermill", with_wrong_answers(NOTEBOOKS / f"{name}.ipynb"), executed]
+        finished = subprocess.run(
+            [*command, "--no-progress-bar", "-k", "python3", "-y", yaml.safe_dump({"output_dir": str(folder)} | parameters)],
+            capture_output=True, text=True, timeout=timeout_s, check=False,
+            env=os.environ | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"},
+        )  # fmt: skip
+        assert finished.returncode == 0, finished.stderr[-2000:]
+        assert unfinished_cells(executed) == []
+        assert exercise_faults(executed) == []
+        result = json.loads((folder / "notebooks" / "lesson.result.json").read_text())
+        assert (result["verdict"], result["reasons"]) == ("passed", [])
+        cells = nbformat.read(executed, as_version=4).cells
+        outputs = [output for cell in cells for output in cell.get("outputs", [])]
+        return Lesson(result["claims"], "".join(output.get("data", {}).get("text/html", "") for output in outputs))
+
+    return run

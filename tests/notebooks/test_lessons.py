@@ -1,21 +1,14 @@
 """The teaching notebooks, by the stock papermill alone: what they claim is measured, and each claim has its plot."""
 
-import json
-import os
 import re
-import subprocess
-import sys
 
 import nbformat
 import pytest
-import yaml
 
-from workbench.callbacks import EXERCISE
-from workbench.notebooks import NOTEBOOKS, unfinished_cells
+from workbench.notebooks import NOTEBOOKS
 
 # Notebook, its plots, and parameters that make it shorter.
 LESSONS = [
-    ("05a_fundamentals", ["products"], {}),
     ("10_dynamic_vs_static", ["rounding_noise", "sizes", "speedups", "drops"], {}),
     ("11_calibration_algorithms", ["thresholds", "errors", "outcomes"], {"algorithms": ["abs_max", "hist"]}),
 ]
@@ -23,33 +16,12 @@ LESSONS = [
 
 @pytest.mark.timeout(1200)  # two files of tests at once, on 2 cores
 @pytest.mark.parametrize(("name", "plots", "parameters"), LESSONS, ids=[name for name, *_ in LESSONS])
-def test_lesson_shows_what_it_claims_when_papermill_runs_it_alone(
-    name, plots, parameters, tmp_path, with_wrong_answers, exercise_faults
-):
-    folder, executed = tmp_path / "run", tmp_path / "executed.ipynb"
-    command = [
-        sys.executable,
-        "-m",
-        "papermill",
-        with_wrong_answers(NOTEBOOKS / f"{name}.ipynb"),
-        executed,
-        "--no-progress-bar",
-    ]
-    finished = subprocess.run(
-        [*command, "-k", "python3", "-p", "output_dir", str(folder), "-y", yaml.safe_dump(parameters)],
-        capture_output=True, text=True, timeout=1150, check=False,
-        env=os.environ | {"PYDEVD_DISABLE_FILE_VALIDATION": "1", EXERCISE: "1"},
-    )  # fmt: skip
-    assert finished.returncode == 0, finished.stderr[-2000:]
-    assert unfinished_cells(executed) == []
-    assert exercise_faults(executed) == []
-    result = json.loads((folder / "notebooks" / "lesson.result.json").read_text())
-    assert result["verdict"] == "passed"
-    assert len(result["claims"]) >= len(plots)
-    cells = nbformat.read(executed, 4).cells
-    shown = "".join(o.get("data", {}).get("text/html", "") for cell in cells for o in cell.get("outputs", []))
+def test_lesson_shows_what_it_claims_when_papermill_runs_it_alone(name, plots, parameters, tmp_path, green_lesson):
+    folder = tmp_path / "run"
+    lesson = green_lesson(name, folder, timeout_s=1150, **parameters)
+    assert len(lesson.claims) >= len(plots)
     assert all((folder / "plots" / f"{plot}.png").read_bytes().startswith(b"\x89PNG") for plot in plots)
-    alternatives = re.findall(r'<img src="data:image/png;base64,[^"]+" alt="([^"]+)">', shown)
+    alternatives = re.findall(r'<img src="data:image/png;base64,[^"]+" alt="([^"]+)">', lesson.shown)
     assert [text.startswith("Chart: ") for text in alternatives] == [True] * len(plots)
 
 

@@ -115,11 +115,8 @@ def test_tensorrt_takes_the_ranges_of_the_network_when_it_was_published(run, run
     experiment, made, _, _ = run
     source = experiment.run.models / made["models"][f"published-{form}"]["digest"]
     digests = [
-        run_native(f"workbench.lowering.{job}", model=folder, models=tmp_path, **precision).value["digest"]
-        for job, folder, precision in (
-            ("tensorrt:prepare_job", source, {"precision": "int8"}),
-            ("onnx_export:prepare_float_job", experiment.run.models / made["models"]["fp32"]["digest"], {}),
-        )
+        run_native("workbench.lowering.tensorrt:prepare_job", model=folder, models=tmp_path).value["digest"]
+        for folder in (source, experiment.run.models / made["models"]["fp32"]["digest"])
     ]
     facts = Model.open(tmp_path / digests[0]).manifest.facts
     assert [
@@ -137,7 +134,7 @@ def test_tensorrt_takes_the_ranges_of_the_network_when_it_was_published(run, run
 def test_tensorrt_is_refused_in_one_line_when_the_format_is_the_old_one(run, run_native, tmp_path):
     experiment, made, _, _ = run
     source = experiment.run.models / made["models"]["published-old"]["digest"]
-    outcome = run_native("workbench.lowering.tensorrt:prepare_job", model=source, models=tmp_path, precision="int8")
+    outcome = run_native("workbench.lowering.tensorrt:prepare_job", model=source, models=tmp_path)
     assert outcome.status == Status.UNSUPPORTED
     assert "old format (fake_quantize_*)" in outcome.reason
 

@@ -36,6 +36,15 @@ def test_split_has_the_stated_sizes_when_the_shipped_scans_are_loaded():
     assert np.bincount(held_out.labels).tolist() == [36] * 10
 
 
+def test_scans_are_scikit_learns_when_read_from_its_file():
+    from sklearn import datasets  # takes a second, which is why the package does without
+
+    bunch = datasets.load_digits()
+    for part in load_digits():
+        assert np.array_equal(part.scans, bunch.images[part.indices])
+        assert np.array_equal(part.labels, bunch.target[part.indices])
+
+
 def test_split_is_the_one_the_weights_were_trained_on_when_loaded():
     _, held_out = load_digits()
     digest = hashlib.sha256(np.sort(held_out.indices).astype("<i8").tobytes()).hexdigest()

@@ -18,7 +18,7 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 
 def tick(view, title, *values):
     """Leave only these values ticked."""
-    for value, box in view._choices[title].boxes.items():
+    for value, box in view.choices[title].boxes.items():
         box.value = value in values
 
 
@@ -30,7 +30,7 @@ def pictures(html):
 def test_explore_shows_all_rows_when_it_is_opened(write_run):
     view = explore(write_run())
     assert len(view.chosen) == 12
-    assert set(view._choices) == {"Method", "Backend", "Device", "Precision", "Scope"}
+    assert set(view.choices) == {"Method", "Backend", "Device", "Precision", "Scope"}
     assert "INT8 static (hist) on openvino is 2.4x faster than FP32 there for 0.4 points of top1" in view._summary.value
     assert len(pictures(view._pictures.value)) == 6
     assert len(view._table.df) == 12
@@ -54,7 +54,7 @@ def test_explore_lists_what_was_not_measured_with_its_reason_when_shown(write_ru
     view = explore(write_run())
     assert "no NVIDIA GPU; install a driver" in view._below.value
     assert "no NVIDIA GPU; install a driver" in view.static_html()
-    assert view._choices["Backend"].boxes["tensorrt"].tooltip == "Backend: tensorrt, 4 rows, none measured"
+    assert view.choices["Backend"].boxes["tensorrt"].tooltip == "Backend: tensorrt, 4 rows, none measured"
 
 
 def test_explore_says_why_nothing_is_shown_when_no_value_is_ticked(write_run):
@@ -90,9 +90,23 @@ def test_explore_says_how_many_bars_it_draws_when_there_are_many(write_run, make
         for i in range(40)
     ]
     view = explore(write_run(rows))
-    assert "The bars are of the 30 fastest of 40 measured rows" in view._pictures.value
+    assert "The bars are of 30 of 40 measured rows, where the fastest are" in view._pictures.value
     assert "static (v9)" not in pictures(view._pictures.value)[0]
     assert "static (v10)" in pictures(view._pictures.value)[0]
+
+
+def test_explore_draws_whole_groups_when_there_are_many(write_run, make_row):
+    places = [
+        (backend, precision, scope)
+        for backend in "abcdefgh"
+        for precision in (Precision.FP32, Precision.INT8)
+        for scope in Scope
+    ]
+    rows = [make_row(*place, model=model) for model in ("m", "n") for place in places]
+    view = explore(write_run(rows))
+    drawn = view._drawn()
+    assert len(drawn) == 30
+    assert sum(row.is_baseline for row in drawn) == 15
 
 
 def test_explore_waits_for_results_when_the_run_goes_on(write_run, tmp_path):
@@ -117,7 +131,7 @@ def test_explore_refuses_in_one_line_when_the_folder_is_no_run(tmp_path):
 
 def test_explore_tells_runs_apart_when_several_are_given(write_run):
     view = explore([write_run(name="a"), write_run(name="b")])
-    assert set(view._choices["Model"].boxes) == {"a: digits", "b: digits"}
+    assert set(view.choices["Model"].boxes) == {"a: digits", "b: digits"}
     assert "a: digits: On " in view._summary.value
 
 
@@ -200,7 +214,7 @@ def test_explore_shows_hostile_names_as_text_when_a_run_has_them(write_run, make
     assert all("onerror=alert" in html for html in shown[1:])
     assert not [html for html in shown if "<img src=x" in html]
     assert "<img" not in json.dumps(view._table._dt_args)
-    assert not any(box.description_allow_html for choice in view._choices.values() for box in choice.boxes.values())
+    assert not any(box.description_allow_html for choice in view.choices.values() for box in choice.boxes.values())
     assert "<img" not in view.markdown()
     assert view.exercise() == []
 

@@ -140,6 +140,10 @@ def test_text_is_shown_as_text_when_it_holds_html(made):
     assert "<img" not in made(HOSTILE)
 
 
+def test_text_is_no_formula_when_it_holds_dollars():
+    assert paragraph("$x$") == paragraph("").replace("></p>", "><span>$</span>x<span>$</span></p>")
+
+
 def test_attributes_hold_when_the_text_has_quotes():
     assert 'alt="&quot; onload=&quot;x"' in picture(b"", alt='" onload="x')
     assert "<summary>&lt;b&gt;</summary>" in folded("<b>", "x")

@@ -13,10 +13,10 @@ from workbench.backends.gpu.install import ONNX_RUNTIME
 from workbench.backends.int8_proof import int8_facts
 from workbench.backends.onnx_runtime_gpu import OnnxRuntimeGpuSession, Provider, chosen_provider, probe_cuda
 from workbench.backends.onnx_runtime_profile import optimized, profiled
+from workbench.cache import cache_folder
 from workbench.files import content_hash
 from workbench.machine import package_version, this_machine
 from workbench.models.model import Format, Model
-from workbench.models.zoo_cache import cache_folder
 from workbench.records import Device, Precision
 
 
@@ -66,7 +66,8 @@ class OnnxRuntime(Backend):
 
     def prepare_function(self, model: Model, settings: Settings) -> str:
         """Paddle models are exported: on CPU with this runtime's own Q/DQ pairs, on GPU with TensorRT's, or in FP16."""
-        if model.manifest.format is not Format.PADDLE:
+        published = model.manifest.method == "published" and settings.device is Device.GPU
+        if model.manifest.format is not Format.PADDLE and not published:
             return super().prepare_function(model, settings)
         if settings.device is not Device.GPU:
             return "workbench.lowering.onnx_runtime:prepare_job"

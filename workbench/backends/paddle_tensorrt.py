@@ -13,12 +13,12 @@ from workbench.backends.gpu.availability import gpu_availability, require_gpu
 from workbench.backends.gpu.install import PADDLE
 from workbench.backends.paddle_gpu import ENGINE_OPERATOR, PaddleGpuSession, gpu_config
 from workbench.backends.tensorrt.profile import Profile, ShapeRange, make_profile
+from workbench.cache import cache_folder
 from workbench.compatibility import import_paddle
 from workbench.errors import UnsupportedError
 from workbench.files import content_hash
 from workbench.machine import this_machine
 from workbench.models.model import Format, Model
-from workbench.models.zoo_cache import cache_folder
 from workbench.records import Device, Precision
 
 MEBIBYTE = 1024 * 1024

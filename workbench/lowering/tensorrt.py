@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.errors import UnsupportedError
 from workbench.lowering.graph import MOVEMENT, attribute
 from workbench.lowering.half import to_half
 from workbench.lowering.jobs import lower
@@ -21,7 +20,6 @@ from workbench.lowering.plan import Dialect, Plan, handles
 from workbench.lowering.published import take_apart
 from workbench.lowering.ranges import symmetric
 from workbench.models.model import Model
-from workbench.records import Precision
 from workbench.worker import Channel
 
 if TYPE_CHECKING:
@@ -31,37 +29,42 @@ if TYPE_CHECKING:
 HALF_OPSET = 19
 
 
-def prepare_job(channel: Channel, *, model: str, models: str, precision: str) -> dict[str, Any]:
-    """Worker job: `lowered` of the Model in folder `model`, written below `models`; returns its digest and the seconds it took."""
+def prepare_job(channel: Channel, *, model: str, models: str) -> dict[str, Any]:
+    """Worker job: what `lowered` makes of the Model in folder `model`, below `models`; returns its digest and the seconds it took."""
+    return _prepare(model, models, half=False)
+
+
+def prepare_half_job(channel: Channel, *, model: str, models: str) -> dict[str, Any]:
+    """Worker job: as `prepare_job`, but what is not INT8 computes in FP16; inputs and outputs stay FP32."""
+    return _prepare(model, models, half=True)
+
+
+def _prepare(model: str, models: str, *, half: bool) -> dict[str, Any]:
     start = time.perf_counter()
-    made = lowered(Model.open(Path(model)), Path(models), precision=Precision(precision))
+    made = lowered(Model.open(Path(model)), Path(models), half=half)
     return {"digest": made.digest, "seconds": time.perf_counter() - start}
 
 
-def lowered(source: Model, models: Path, *, precision: Precision) -> Model:
-    """The ONNX Model, made below `models`, that TensorRT's strongly typed networks take of a Model in this precision.
+def lowered(source: Model, models: Path, *, half: bool) -> Model:
+    """The ONNX Model, made below `models`, that TensorRT's strongly typed networks take of a float or a quantized Model.
 
-    FP32 and FP16 are of a float Model, INT8 and INT8_FP16 of a quantized one, with Q/DQ pairs; inputs and outputs are FP32 in all.
-    The Model is the same whenever it is made. Raises UnsupportedError for what cannot be lowered. Call it in a worker only:
-    paddle2onnx ends the process on operators that it does not know.
+    With `half`, what is not INT8 computes in FP16; inputs and outputs are FP32 in any case. Raises UnsupportedError for what cannot
+    be lowered. Call it in a worker only: paddle2onnx ends the process on operators that it does not know.
     """
-    if precision.is_quantized != (source.manifest.precision == Precision.INT8):
-        raise UnsupportedError(
-            f"{source.label} is a {source.manifest.precision} model; it cannot be lowered to {precision}"
-        )
-    half = precision in (Precision.FP16, Precision.INT8_FP16)
     opset = HALF_OPSET if half else OPSET
-    if precision.is_quantized:
-        network, found = _placed(source, HALF_DIALECT if half else DIALECT, opset=opset)
-        name = DIALECT.backend
-    else:
-        network, name, found = export_float(source, opset=opset), "float", {}
+    in_float = source.manifest.precision == "fp32"
+    network, found = _in_float(source, opset) if in_float else _placed(source, HALF_DIALECT if half else DIALECT, opset)
+    name = "float" if in_float else DIALECT.backend
     if half:
         network, name = to_half(network), f"{name}+fp16"
     return land(network, source, models, dialect=name, facts=found)
 
 
-def _placed(source: Model, dialect: Dialect, *, opset: int) -> tuple["onnx.ModelProto", dict[str, Any]]:
+def _in_float(source: Model, opset: int) -> tuple["onnx.ModelProto", dict[str, Any]]:
+    return export_float(source, opset=opset), {}
+
+
+def _placed(source: Model, dialect: Dialect, opset: int) -> tuple["onnx.ModelProto", dict[str, Any]]:
     """A quantized Model's network with the dialect's pairs, and what its manifest is to say of them."""
     if source.manifest.method != "published":
         placement = lower(source, dialect=dialect, opset=opset)

@@ -67,41 +67,54 @@ def measure_group(
     """Measure the members against each other in rounds: one block of each a round, the order reversed every other round."""
     results = {member.name: Measured() for member in members}
     with ExitStack() as stack:
-        workers: dict[str, Worker] = {}
-        for member in members:
-            if worker := _start(member, measurement, measured=results[member.name]):
-                workers[member.name] = stack.enter_context(worker)
+        workers = _open(members, measurement, results, stack=stack)
         meter = LoadMeter(threads=max(member.threads for member in members))
         total = len(measurement.scopes) * measurement.rounds
         for number, (scope, turn) in enumerate((s, r) for s in measurement.scopes for r in range(measurement.rounds)):
             taking_part = [member.name for member in members if member.name in workers and member.takes_part(scope)]
             names = taking_part if turn % 2 == 0 else list(reversed(taking_part))
             for name in names:
-                if not _block(workers[name], scope, measurement, measured=results[name]):
-                    del workers[name]
+                _block(workers, name, scope, measurement, measured=results[name])
             if progress is not None:
                 progress(number + 1, total, f"{scope}, round {turn + 1}")
         return GroupResult(results, meter.read())
 
 
-def _start(member: Member, measurement: Measurement, *, measured: Measured) -> Worker | None:
-    """Open a member in a worker of its own; None when it does not come up, and `measured` says why."""
-    worker = Worker(JOB, member.arguments | {"warmup": measurement.warmup}, log=member.log, threads=member.threads)
+def _open(
+    members: Sequence[Member], measurement: Measurement, results: dict[str, Measured], *, stack: ExitStack
+) -> dict[str, Worker]:
+    """Open every member in a worker of its own, all at once, and warm them up one after another; returns those that came up."""
+    workers = {}
+    for member in members:
+        arguments = member.arguments | {"warmup": measurement.warmup}
+        workers[member.name] = stack.enter_context(Worker(JOB, arguments, log=member.log, threads=member.threads))
+    for name in list(workers):
+        if opened := _answer(workers, name, measurement, results[name]):
+            results[name].open_s = opened["open_s"]
+    for name in list(workers):
+        if warm := _answer(workers, name, measurement, results[name], asked="warm"):
+            results[name].first_call_ms = warm["first_call_ms"]
+    return workers
+
+
+def _answer(
+    workers: dict[str, Worker], name: str, measurement: Measurement, measured: Measured, *, asked: str = "", **fields: Any
+) -> dict[str, Any] | None:  # fmt: skip
+    """The next message of a worker, after it was asked; None when it ended instead: it is no more of `workers` then, and `measured` says why."""
     try:
-        ready = worker.receive(measurement.timeout_s)
+        if asked:
+            workers[name].send(asked, **fields)
+        return workers[name].receive(measurement.timeout_s)
     except WorkerEnded as ended:
-        worker.close()
+        workers.pop(name).close()
         measured.outcome = ended.outcome
         return None
-    except BaseException:
-        worker.close()
-        raise
-    measured.first_call_ms, measured.open_s = ready["first_call_ms"], ready["open_s"]
-    return worker
 
 
-def _block(worker: Worker, scope: Scope, measurement: Measurement, *, measured: Measured) -> bool:
-    """Have one block run; False when the worker ended instead, and `measured` says why."""
+def _block(
+    workers: dict[str, Worker], name: str, scope: Scope, measurement: Measurement, *, measured: Measured
+) -> None:
+    """Have one block run."""
     runs = max(measurement.block_runs, math.ceil(measurement.repeats / measurement.rounds))
     block = {
         "runs": runs,
@@ -109,13 +122,6 @@ def _block(worker: Worker, scope: Scope, measurement: Measurement, *, measured: 
         "discard_runs": measurement.discard_runs,
         "discard_seconds": measurement.discard_seconds,
     }
-    try:
-        worker.send("block", scope=scope, block=block)
-        answer = worker.receive(measurement.timeout_s)
-    except WorkerEnded as ended:
-        worker.close()
-        measured.outcome = ended.outcome
-        return False
-    measured.blocks.setdefault(scope, []).append(answer["samples_ms"])
-    measured.parts.setdefault(scope, []).append(answer["parts_ms"])
-    return True
+    if answer := _answer(workers, name, measurement, measured, asked="block", scope=scope, block=block):
+        measured.blocks.setdefault(scope, []).append(answer["samples_ms"])
+        measured.parts.setdefault(scope, []).append(answer["parts_ms"])

@@ -112,12 +112,15 @@ def latency_job(
             Scope.RUNTIME: lambda: session.run(next(batches)),
             Scope.END_TO_END: end_to_end,
         }
+        channel.send("opened", open_s=opened)
+        if channel.receive() is None:
+            return
         start = time.perf_counter()
         calls[Scope.RUNTIME]()
         first = time.perf_counter() - start
         for _ in range(warmup):
             calls[Scope.RUNTIME]()
-        channel.send("ready", first_call_ms=first * 1e3, open_s=opened)
+        channel.send("ready", first_call_ms=first * 1e3)
         while (message := channel.receive()) is not None:
             end_to_end.drain()
             samples = run_block(calls[Scope(message["scope"])], **message["block"])

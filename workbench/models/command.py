@@ -32,8 +32,8 @@ class Part(StrEnum):
 @models.command("list")
 def list_models() -> None:
     """Show the models, their tasks, and what of them is on this machine."""
+    from workbench.cache import cache_folder
     from workbench.models.zoo import read_zoo
-    from workbench.models.zoo_cache import cache_folder
 
     table = Table(
         title="Published models, and what of them is here", title_justify="left", box=SIMPLE_HEAD, pad_edge=False

@@ -1,6 +1,5 @@
 """The zoo's archives on this machine: fetched or put there by hand, checked, unpacked, and the model found in them."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,13 +13,13 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from workbench.cache import cache_folder
 from workbench.errors import InputError
 from workbench.files import file_digest, write_json
 from workbench.models.download import DownloadError, Progress, download, is_loopback
 from workbench.models.unpack import Limits, unpack
 from workbench.models.zoo import Archive
 
-CACHE_VARIABLE = "WORKBENCH_CACHE"
 LARGEST_ARCHIVE = 2 * 10**9
 UNPACKED = ".unpacked"
 PICKLES = (".pdparams", ".pdopt", ".pdstates", ".pkl", ".pickle", ".pt", ".pth")
@@ -53,14 +52,6 @@ class ModelFiles:
 
     path: Path
     params: Path | None = None
-
-
-def cache_folder() -> Path:
-    """The workbench's cache: $WORKBENCH_CACHE, or `quant-workbench` in the user's cache folder (XDG)."""
-    if stated := os.environ.get(CACHE_VARIABLE):
-        return Path(stated).expanduser().resolve()
-    xdg = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (xdg if xdg.is_absolute() else Path.home() / ".cache") / "quant-workbench"
 
 
 class CachedArchive:

@@ -6,10 +6,11 @@ from workbench.pipeline.deploy import deploy
 from workbench.pipeline.doctor import doctor
 from workbench.pipeline.export import export
 from workbench.pipeline.latency import latency
-from workbench.pipeline.lesson import Lesson, conclude_lesson, lesson_folder, run_lesson
+from workbench.pipeline.lesson import Lesson, conclude_lesson, lesson_folder, measured_again, run_lesson
 from workbench.pipeline.predict import predict
 from workbench.pipeline.quantize import quantize
 from workbench.pipeline.report import report
+from workbench.pipeline.run_verdict import conclude_started
 from workbench.pipeline.sensitivity import conclude_sensitivity, sensitivity
 from workbench.pipeline.stages import Experiment, Stage, open_experiment, runs_folder
 from workbench.pipeline.verdict import VerdictFailed, conclude
@@ -24,12 +25,14 @@ __all__ = [
     "conclude_choice",
     "conclude_lesson",
     "conclude_sensitivity",
+    "conclude_started",
     "deploy",
     "doctor",
     "export",
     "finished_run",
     "latency",
     "lesson_folder",
+    "measured_again",
     "open_experiment",
     "predict",
     "quantize",

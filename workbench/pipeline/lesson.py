@@ -1,6 +1,7 @@
 """What the teaching notebooks need: a small recipe, written in the notebook itself, carried out, and the verdict on what it shows."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +27,8 @@ from workbench.quant.calibration import Calibration
 from workbench.records import Metric, Precision, Record, Status, read_metrics, read_records
 from workbench.tasks.base import Task
 from workbench.tasks.loader import load_task
+
+NOT_COPIED = (".*", "notebooks", "plots", "raw", "results.*", "metrics.csv", "report.*", "explore")
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,23 @@ def run_lesson(recipe: dict[str, Any] | str, output_dir: str = "", *, smoke: boo
     }
     path = experiment.run.path
     return Lesson(experiment, read_records(path), read_metrics(path), models, smoke)
+
+
+def measured_again(lesson: Lesson) -> Lesson:
+    """The same models with their latency measured once more, in `<run folder>-again`: what differs between the two is noise.
+
+    What is finished there is not done again.
+    """
+    folder = lesson.folder.with_name(f"{lesson.folder.name}-again")
+    if not folder.exists():
+        aside = folder.with_name(f".{folder.name}.unfinished")
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.copytree(lesson.folder, aside, ignore=shutil.ignore_patterns(f"{Stage.LATENCY}-*.json", *NOT_COPIED))
+        aside.rename(folder)
+    experiment = open_experiment(lesson.experiment.recipe_file, folder, smoke=lesson.smoke)
+    latency(experiment)
+    report(experiment)
+    return Lesson(experiment, read_records(folder), read_metrics(folder), lesson.models, lesson.smoke)
 
 
 def _open_written(recipe: dict[str, Any], output_dir: str) -> Experiment:

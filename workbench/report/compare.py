@@ -47,7 +47,7 @@ class Difference:
     """One quantity of one row in runs A and B. A positive change is for the worse.
 
     `a` and `b` are p50 in ms, the metric in points, or MB. `change` with its noise interval `low` to `high` is a
-    fraction of `a` for latency and size, and points lost for accuracy.
+    fraction of `a` for latency and size, and points lost for accuracy. `row` is A's, or B's where A has none.
     """
 
     key: str
@@ -59,6 +59,7 @@ class Difference:
     low: float | None = None
     high: float | None = None
     reason: str = ""
+    row: Record | None = None
 
 
 def compare_runs(
@@ -109,13 +110,13 @@ def _name(row: Record) -> str:
 
 
 def _refused(row: Record, quantity: Quantity, reason: str) -> Difference:
-    return Difference(_name(row), quantity, Outcome.NOT_COMPARED, reason=reason)
+    return Difference(_name(row), quantity, Outcome.NOT_COMPARED, reason=reason, row=row)
 
 
 def _unpaired(row: Record, other: Record | None) -> Difference:
     fate = "not in B" if other is None else f"{other.status} in B{f' ({other.reason})' if other.reason else ''}"
     if row.status is Status.OK:
-        return Difference(_name(row), Quantity.ROW, Outcome.MISSING, reason=f"ok in A, {fate}")
+        return Difference(_name(row), Quantity.ROW, Outcome.MISSING, reason=f"ok in A, {fate}", row=row)
     return _refused(row, Quantity.ROW, f"{row.status} in A, {fate}")
 
 
@@ -166,4 +167,4 @@ OUTCOMES = {
 def _judged(row: Record, quantity: Quantity, values: tuple[float, float], change: float, noise: float) -> Difference:
     better, worse = OUTCOMES[quantity]
     verdict = worse if change > noise + 1e-9 else better if change < -noise - 1e-9 else Outcome.SAME
-    return Difference(_name(row), quantity, verdict, *values, change, change - noise, change + noise)
+    return Difference(_name(row), quantity, verdict, *values, change, change - noise, change + noise, row=row)

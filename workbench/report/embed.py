@@ -21,10 +21,10 @@ def show_tables(tables: "Mapping[str, pd.DataFrame]") -> "HTML":
 
 
 def tables_html(tables: "Mapping[str, pd.DataFrame]") -> str:
-    """Tables under their titles as HTML, text in them whole."""
+    """Tables under their titles as HTML, text in them whole, and no formula where a name has dollars."""
     import pandas as pd
 
-    with pd.option_context("display.max_colwidth", None):
+    with pd.option_context("display.max_colwidth", None, "display.html.use_mathjax", False):
         parts = [
             f"<h4>{escape(title)}</h4>{table.to_html(index=False, float_format=number)}"
             for title, table in tables.items()

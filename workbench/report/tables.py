@@ -184,7 +184,7 @@ def headings(frame: pd.DataFrame) -> list[str]:
 
 
 def escape_markdown(text: str) -> str:
-    """Text as one line that neither ends a table cell nor starts an HTML tag."""
-    for character, escaped in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|")):
+    """Text as one line that neither ends a table cell nor starts an HTML tag, a link or a picture."""
+    for character, escaped in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("](", "]&#40;")):
         text = text.replace(character, escaped)
     return " ".join(text.split())

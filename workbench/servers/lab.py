@@ -7,6 +7,8 @@ from pathlib import Path
 from workbench.notebooks import NOTEBOOKS
 from workbench.servers.guards import LOOPBACK
 
+# Turns off two parts of JupyterLab's page: news, which asks the internet, and the button for Voilà, whose server is the other one.
+CONFIGURATION = Path(__file__).with_name("jupyter")
 FIRST = ("notebooks/index.ipynb", "notebooks")
 
 
@@ -22,18 +24,22 @@ def arguments(extra: list[str], *, root: Path = NOTEBOOKS.parent) -> list[str]:
         "ServerApp.jpserver_extensions": "voila.server_extension=False",
         "ServerApp.allow_root": str(os.geteuid() == 0),
         "LabApp.default_url": f"/lab/tree/{first}",
-        # Neither is asked for, and both would ask the internet.
-        "LabApp.news_url": "None",
-        "LabApp.check_for_updates_class": "jupyterlab.handlers.announcements.NeverCheckForUpdate",
     }
     return [*extra, *(f"--{name}={value}" for name, value in fixed.items())]
 
 
-def main() -> None:
-    """Start it, and the browser if there is one."""
+def start(options: list[str]) -> None:
+    """Start JupyterLab, and the browser if there is one; returns when it is stopped."""
     from jupyterlab.labapp import LabApp
 
-    LabApp.launch_instance(arguments(sys.argv[1:]))
+    given = os.environ.get("JUPYTER_CONFIG_PATH")
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, (str(CONFIGURATION), given)))
+    LabApp.launch_instance(options)
+
+
+def main() -> None:
+    """The command."""
+    start(arguments(sys.argv[1:]))
 
 
 if __name__ == "__main__":

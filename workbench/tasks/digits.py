@@ -3,6 +3,8 @@
 import hashlib
 from collections.abc import Sequence
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,10 +60,12 @@ def _balanced_order(labels: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
 @cache
 def load_digits() -> tuple[Digits, Digits]:
     """The fixed train and held-out parts of scikit-learn's 1797 scans."""
-    from sklearn import datasets
-
-    bunch = datasets.load_digits()
-    scans, labels = bunch.images.astype(np.uint8), bunch.target.astype(np.int64)
+    # From its data file: importing scikit-learn, and with it scipy, takes longer than many a job.
+    found = find_spec("sklearn")
+    assert found is not None
+    assert found.origin is not None
+    rows = np.loadtxt(Path(found.origin).parent / "datasets" / "data" / "digits.csv.gz", delimiter=",")
+    scans, labels = rows[:, :-1].reshape(-1, 8, 8).astype(np.uint8), rows[:, -1].astype(np.int64)
     return split_digits(scans, labels, held_out=HELD_OUT_SCANS, seed=SPLIT_SEED)
 
 

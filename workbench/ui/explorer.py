@@ -10,6 +10,7 @@ from workbench.errors import InputError
 from workbench.machine import this_machine
 from workbench.records import Record, Status, write_records
 from workbench.report.front import front_svg, fronts
+from workbench.report.groups import grouped
 from workbench.report.headline import headlines
 from workbench.report.labels import count, method_label
 from workbench.report.panels import PLOTS, Plot, plot_panels, plot_rows
@@ -27,6 +28,7 @@ from workbench.ui.view import View
 
 MOST_DRAWN = 30  # rows: more bars than that nobody reads
 MOST_FRONTS = 4
+MOST_SAID = 4  # sentences that need no unfolding
 MOST_OPEN = 6  # reasons that need no unfolding
 MOST_STATIC = 100  # rows of the table where there are no widgets
 SAVED = "explore"  # folder beside the run's plots
@@ -59,7 +61,7 @@ class Explorer(View):
         self.chosen: list[Record] = []
         self._given = given
         self._runs = read_runs(given)
-        self._choices: dict[str, Choice] = {}
+        self.choices: dict[str, Choice] = {}
         self._controls = widgets.Box(layout=widgets.Layout(flex_flow="row wrap"))
         self._summary, self._pictures, self._below, self._said = (widgets.HTML() for _ in range(4))
         self._table = ITable(
@@ -76,14 +78,14 @@ class Explorer(View):
     def _offer(self) -> None:
         """A choice for every column in which the rows differ."""
         changed = self.guard(self._redraw)
-        self._choices = {}
+        self.choices = {}
         for title, column in COLUMNS.items():
             rows: dict[Any, list[Record]] = {}
             for row in self._runs.records:
                 rows.setdefault(column(row), []).append(row)
             if len(rows) > 1:
-                self._choices[title] = Choice(title, {value: _words(of) for value, of in rows.items()}, changed)
-        self._controls.children = tuple(self._choices.values())
+                self.choices[title] = Choice(title, {value: _words(of) for value, of in rows.items()}, changed)
+        self._controls.children = tuple(self.choices.values())
 
     def _read_again(self, button: Any) -> None:
         self._runs = read_runs(self._given)
@@ -100,7 +102,7 @@ class Explorer(View):
             self._table.update(row_table(self.chosen))
 
     def _select(self) -> list[Record]:
-        wanted = [(COLUMNS[title], choice.chosen) for title, choice in self._choices.items()]
+        wanted = [(COLUMNS[title], choice.chosen) for title, choice in self.choices.items()]
         return [row for row in self._runs.records if all(column(row) in chosen for column, chosen in wanted)]
 
     def _summary_html(self) -> str:
@@ -109,8 +111,9 @@ class Explorer(View):
             return notes or paragraph("The run has no rows.")
         if not self.chosen:
             return notes + paragraph(self._why_empty())
-        said = "".join(paragraph(line) for line in self._headlines())
-        every = result_sentences(self.chosen, self._runs.metrics, self._runs.machines)
+        lines = self._headlines()
+        said = "".join(paragraph(line) for line in lines[:MOST_SAID])
+        every = [*lines[MOST_SAID:], *result_sentences(self.chosen, self._runs.metrics, self._runs.machines)]
         number = f"{len(self.chosen)} of {count(len(self._runs.records), 'row')} chosen"
         return notes + said + folded(f"{number}; what they say, in {count(len(every), 'sentence')}", bullets(every))
 
@@ -118,7 +121,7 @@ class Explorer(View):
         return headlines(self.chosen, self._runs.metrics, here=this_machine().machine_id)
 
     def _why_empty(self) -> str:
-        none = [title for title, choice in self._choices.items() if not choice.chosen]
+        none = [title for title, choice in self.choices.items() if not choice.chosen]
         if none:
             return f"No row is chosen: nothing is ticked under {' and '.join(none)}."
         return "No row is chosen: none has all that is ticked; tick more."
@@ -138,19 +141,28 @@ class Explorer(View):
         ]
         timed = sum(row.status is Status.OK for row in self.chosen)
         if timed > len(drawn):
-            missing.append(f"The bars are of the {len(drawn)} fastest of {timed} measured rows; the table has all.")
+            missing.append(
+                f"The bars are of {len(drawn)} of {timed} measured rows, where the fastest are; the table has all."
+            )
         if len(found) > MOST_FRONTS:
             missing.append(
-                f"The trade-off is drawn for {MOST_FRONTS} of {len(found)} models; choose fewer to see the others."
+                f"The trade-off is drawn for {MOST_FRONTS} of {len(found)} models and scopes; choose fewer to see the others."
             )
         return gallery(pictures) + "".join(paragraph(line, quiet=True) for line in missing)
 
     def _drawn(self) -> list[Record]:
-        """The measured rows that the bars are of, in the order of the run."""
+        """The measured rows that the bars are of: all, or where they are many whole comparison groups, the fastest first."""
         measured = [row for row in self.chosen if row.status is Status.OK]
-        fastest = sorted(measured, key=lambda row: (row.latency_p50_ms is None, row.latency_p50_ms or 0.0))[:MOST_DRAWN]
-        kept = {id(row) for row in fastest}
-        return [row for row in measured if id(row) in kept]
+        if len(measured) <= MOST_DRAWN:
+            return measured
+        groups = [sorted(group, key=_place_in_group) for group in grouped(measured).values()]
+        kept: list[Record] = []
+        for group in sorted(groups, key=lambda group: min(map(_latency, group))):
+            if kept and len(kept) + len(group) > MOST_DRAWN:
+                break
+            kept += group[:MOST_DRAWN]
+        wanted = {id(row) for row in kept}
+        return [row for row in measured if id(row) in wanted]
 
     def _bars(self, plot: Plot, rows: Sequence[Record]) -> str:
         panels = plot_panels(plot, rows, self._runs.metrics)
@@ -209,11 +221,22 @@ class Explorer(View):
         return ["results.csv", "results.json"]
 
     def static_html(self) -> str:
-        """Sentences, pictures, table and reasons of the chosen rows."""
-        more = len(self.chosen) - MOST_STATIC
+        """Sentences, pictures, table of the measured rows and the reasons of the others, of the chosen rows."""
+        measured = [row for row in self.chosen if row.status is Status.OK]
+        more = len(measured) - MOST_STATIC
         rest = paragraph(f"{more} more rows are in results.csv.", quiet=True) if more > 0 else ""
-        rows = table(row_table(self.chosen[:MOST_STATIC]), caption="Rows") if self.chosen else ""
-        return f"{self._summary.value}{self._pictures.value}{rows}{rest}{self._below.value}"
+        rows = row_table(measured[:MOST_STATIC]).drop(columns="Status", errors="ignore")
+        shown = table(rows, caption="Measured rows")
+        return f"{self._summary.value}{self._pictures.value}{shown}{rest}{self._below.value}"
+
+
+def _latency(row: Record) -> float:
+    return float("inf") if row.latency_p50_ms is None else row.latency_p50_ms
+
+
+def _place_in_group(row: Record) -> tuple[bool, float]:
+    """FP32, which the others are compared with, then the fastest."""
+    return not row.is_baseline, _latency(row)
 
 
 def _button(name: str, tooltip: str, icon: str) -> widgets.Button:

@@ -19,27 +19,32 @@ ALERT = "border-left: 4px solid var(--jp-error-color1, #d32f2f); padding: .25em 
 CARD = f"display: block; width: 100%; max-width: 100%; height: auto; padding: 8px; box-sizing: border-box; background: #fff; border: 1px solid {LINE}; border-radius: 4px"
 
 
+def as_text(text: str) -> str:
+    """Text as HTML that shows it: no tag in it is one, and no pair of dollars is a formula."""
+    return escape(text).replace("$", "<span>$</span>")
+
+
 def paragraph(text: str, *, quiet: bool = False) -> str:
     """A paragraph of text."""
     style = f"margin: .35em 0; line-height: 1.45; white-space: normal{f'; color: {QUIET}' if quiet else ''}"
-    return f'<p style="{style}">{escape(text)}</p>'
+    return f'<p style="{style}">{as_text(text)}</p>'
 
 
 def bullets(lines: Iterable[str]) -> str:
     """Lines of text as a list; empty for none."""
-    items = "".join(f'<li style="line-height: 1.45; white-space: normal">{escape(line)}</li>' for line in lines)
+    items = "".join(f'<li style="line-height: 1.45; white-space: normal">{as_text(line)}</li>' for line in lines)
     return f'<ul style="margin: .35em 0; padding-left: 1.5em">{items}</ul>' if items else ""
 
 
 def heading(text: str) -> str:
     """A heading inside a view."""
-    return f'<h4 style="margin: .75em 0 .25em">{escape(text)}</h4>'
+    return f'<h4 style="margin: .75em 0 .25em">{as_text(text)}</h4>'
 
 
 def folded(summary: str, content: str, *, is_open: bool = False) -> str:
     """HTML that opens when its summary, a text, is chosen; empty for no content."""
     opened = " open" if is_open else ""
-    return f"<details{opened}><summary>{escape(summary)}</summary>{content}</details>" if content else ""
+    return f"<details{opened}><summary>{as_text(summary)}</summary>{content}</details>" if content else ""
 
 
 def picture(png: bytes, *, alt: str) -> str:
@@ -85,16 +90,16 @@ def table(frame: "pd.DataFrame", *, caption: str = "") -> str:
 def _cell(tag: str, content: str, is_right: bool) -> str:
     width = "min-width: 18em" if len(content) > 40 else "white-space: nowrap"
     style = f"padding: .25em .6em; text-align: {'right' if is_right else 'left'}; vertical-align: top; border: 0; border-bottom: 1px solid {LINE}; {width}"
-    return f'<{tag} style="{style}">{escape(content)}</{tag}>'
+    return f'<{tag} style="{style}">{as_text(content)}</{tag}>'
 
 
 def preformatted(text: str) -> str:
     """Text as it is written: a recipe, a log, a table in Markdown."""
     style = f"overflow: auto; max-height: 24em; padding: .5em .75em; border: 1px solid {LINE}; line-height: 1.3; white-space: pre"
-    return f'<pre tabindex="0" style="{style}">{escape(text)}</pre>'
+    return f'<pre tabindex="0" style="{style}">{as_text(text)}</pre>'
 
 
 def alert(line: str, error: BaseException | None = None) -> str:
     """One line that says what went wrong; the trace of `error`, for who wants to mend it, folded below."""
     trace = folded("Trace", preformatted("".join(format_exception(error)))) if error else ""
-    return f'<div role="alert" style="{ALERT}">{escape(line)}{trace}</div>'
+    return f'<div role="alert" style="{ALERT}">{as_text(line)}{trace}</div>'

@@ -10,10 +10,10 @@ from workbench.backends.gpu.availability import gpu_availability, require_gpu
 from workbench.backends.gpu.cuda import Cuda
 from workbench.backends.gpu.install import TENSORRT
 from workbench.backends.tensorrt.profile import ShapeRange, make_profile
+from workbench.cache import cache_folder
 from workbench.errors import DeviceError, UnsupportedError
 from workbench.machine import this_machine
 from workbench.models.model import Format, Model
-from workbench.models.zoo_cache import cache_folder
 from workbench.records import Device, Precision
 
 CUDA_PACKAGES = ("cuda-bindings",)
@@ -65,8 +65,8 @@ class TensorRT(Backend):
         return Availability()
 
     def prepare_function(self, model: Model, settings: Settings) -> str:
-        """Paddle models are lowered: with FP32 around the INT8 products, or with FP16."""
-        if model.manifest.format is not Format.PADDLE:
+        """Models are lowered, those that others quantized too: with FP32 around the INT8 products, or with FP16."""
+        if model.manifest.format is not Format.PADDLE and model.manifest.method != "published":
             return super().prepare_function(model, settings)
         return f"workbench.lowering.tensorrt:{'prepare_half_job' if settings.precision in HALF else 'prepare_job'}"
 

@@ -1,21 +1,39 @@
-"""The shipped default recipe, whole, through its notebooks: what `make demo` does after the installation."""
+"""The shipped default recipe, whole, through its notebooks: what `make demo` does after the installation.
 
+Every change: with short measurements. Every night: as it is shipped.
+"""
+
+import re
 import subprocess
 import sys
 
 import pytest
+import yaml
 
+from workbench.experiment import find_recipe
 from workbench.machine import this_machine
 from workbench.records import Device, Precision, Record, Scope, Status, read_metrics, read_records
 
-pytestmark = pytest.mark.timeout(1200)  # the run takes 4 minutes alone, and three times that beside other tests
+pytestmark = pytest.mark.timeout(1200)  # the shipped one takes 4 minutes alone, and three times that beside other tests
+SHIPPED = pytest.param("shipped", marks=pytest.mark.slow)
+QUICK = {"warmup": 2, "repeats": 10, "rounds": 2, "block_runs": 5, "block_seconds": 0.0}
+
+
+@pytest.fixture(scope="module", params=["quick", SHIPPED])
+def recipe(request, tmp_path_factory):
+    """The recipe, by name or by path."""
+    if request.param == "shipped":
+        return "demo"
+    path = tmp_path_factory.mktemp("recipe") / "demo.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(find_recipe("demo").read_text()) | {"measure": QUICK}))
+    return str(path)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(recipe, tmp_path_factory):
     out = tmp_path_factory.mktemp("demo") / "run"
     ended = subprocess.run(
-        [sys.executable, "-m", "workbench.cli", "run", "demo", "--out", str(out)],
+        [sys.executable, "-m", "workbench.cli", "run", recipe, "--out", str(out)],
         capture_output=True,
         text=True,
         check=False,
@@ -42,11 +60,11 @@ def test_demo_leaves_every_result_when_it_ended(folder):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("scope", list(Scope))
-def test_demo_rows_are_ok_when_the_backend_is_installed(rows, backend, scope):
+def test_demo_rows_are_ok_when_the_backend_is_installed(rows, recipe, backend, scope):
     for precision in (Precision.FP32, Precision.INT8):
         row = rows[backend, precision, scope]
         assert (row.status, row.reason) == (Status.OK, "")
-        assert row.repeats >= 500
+        assert row.repeats >= (500 if recipe == "demo" else QUICK["repeats"])
         assert row.latency_p50_ms <= row.latency_p99_ms
         assert row.peak_rss_mb > 50
 
@@ -80,3 +98,11 @@ def test_demo_fp32_matches_paddle_when_deployed(folder, backend):
 def test_demo_runs_convolutions_in_int8_when_onnxruntime_got_its_dialect(rows):
     assert rows["onnxruntime", Precision.INT8, Scope.RUNTIME].int8_share > 0.9
     assert rows["onnxruntime", Precision.FP32, Scope.RUNTIME].int8_share == 0.0
+
+
+def test_lesson_on_classification_is_green_when_it_is_given_the_demo(recipe, folder, green_lesson):
+    lesson = green_lesson("20_classification", folder, timeout_s=300, recipe=recipe)
+    for plot in ("drops", "choices", "parts"):
+        assert (folder / "plots" / f"{plot}.png").read_bytes().startswith(b"\x89PNG")
+    alternatives = re.findall(r'<img src="data:image/png;base64,[^"]+" alt="([^"]+)">', lesson.shown)
+    assert [text.startswith("Chart: ") for text in alternatives] == [True] * 3
