@@ -10,9 +10,10 @@ COVERAGE := --cov --cov-fail-under=85
 INSTALL_CHROMIUM := { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
 	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium fonts-wqy-microhei; }
 NOTEBOOKS := $(wildcard notebooks/*.ipynb notebooks/*/*.ipynb workbench/servers/*.ipynb)
+HAS_GPU_ENVIRONMENT := $(wildcard .venv-gpu/.installed)
 STRIP_FLAGS := --keep-id --extra-keys "metadata.papermill cell.metadata.papermill metadata.language_info.version"
 
-.PHONY: help demo test test-browser test-all bench bench-cpu trt-check lab app site lint lock clean
+.PHONY: help demo test test-browser test-all bench bench-cpu trt-check gpu gpu-check lab app site lint lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -42,6 +43,12 @@ bench-cpu: $(INSTALLED) .venv-bench/.installed ## INT8 on CPU against other tool
 trt-check: $(INSTALLED) ## TensorRT plans of the lowered models, without a GPU: what is INT8 in them (TRT_FLAGS="--run runs/methods": of a run)
 	$(BIN)/python -m benchmarks.trt_check $(TRT_FLAGS)
 
+gpu: .venv-gpu/.installed ## the GPU environment of environment.yml in .venv-gpu, by pip, and what runs in it
+	@.venv-gpu/bin/workbench doctor
+
+gpu-check: $(if $(HAS_GPU_ENVIRONMENT),,$(INSTALLED)) ## on a machine with a GPU: every backend and precision, and a bundle to attach to an issue
+	$(if $(HAS_GPU_ENVIRONMENT),.venv-gpu/bin,$(BIN))/python -m benchmarks.gpu_check $(GPU_FLAGS)
+
 lab: $(INSTALLED) ## open JupyterLab on the course, for this machine only (LAB_FLAGS=... for more)
 	$(BIN)/python -m workbench.servers.lab $(LAB_FLAGS)
 
@@ -67,8 +74,8 @@ lock: $(INSTALLED) ## remake the locks from pyproject.toml and bench.in (UPGRADE
 	  --no-emit-index-url --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) \
 	  --quiet --output-file requirements/bench.lock
 
-clean: ## remove .venv, .venv-bench and the tools' caches; runs/ stays
-	rm -rf .venv .venv-bench build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+clean: ## remove .venv, .venv-bench, .venv-gpu and the tools' caches; runs/ stays
+	rm -rf .venv .venv-bench .venv-gpu build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Two steps, each with a stamp touched last: a change of pyproject.toml alone does not download anything again, and what was
@@ -91,3 +98,13 @@ $(INSTALLED): .venv/.locked pyproject.toml
 	@"$(PYTHON)" -m venv --clear .venv-bench
 	@if .venv-bench/bin/python -m pip install $(PIP_FLAGS) --only-binary :all: --require-hashes -r requirements/bench.lock; \
 	then touch $@; else rm -rf .venv-bench; fi
+
+# Not locked: two of its packages are on Paddle's and NVIDIA's own indexes, which environment.yml names. Dependencies are wanted here.
+.venv-gpu/.installed: environment.yml pyproject.toml requirements/gpu_requirements.py
+	@"$(PYTHON)" requirements/check_machine.py
+	@echo "Setting up .venv-gpu: several GB, this once"
+	@"$(PYTHON)" -m venv --clear .venv-gpu
+	@"$(PYTHON)" requirements/gpu_requirements.py environment.yml > .venv-gpu/requirements.txt
+	@.venv-gpu/bin/python -m pip install $(filter-out --no-deps,$(PIP_FLAGS)) -r .venv-gpu/requirements.txt
+	@.venv-gpu/bin/python -m pip install $(PIP_FLAGS) --no-build-isolation -e .
+	@touch $@

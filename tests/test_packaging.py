@@ -15,6 +15,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from workbench.backends.gpu import install
+
 ROOT = Path(__file__).parents[1]
 LOCK = (ROOT / "requirements" / "cpu.lock").read_text(encoding="utf-8")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -43,6 +45,14 @@ def environment(file: str) -> dict[str, Requirement]:
     by_pip = next(entry["pip"] for entry in entries if isinstance(entry, dict))
     by_conda = [entry for entry in entries if isinstance(entry, str)]
     return read_requirements(by_conda + [line for line in by_pip if not line.startswith("--")])
+
+
+def gpu_requirements(file: Path) -> list[str]:
+    """As `make gpu` gives them to pip."""
+    script = ROOT / "requirements" / "gpu_requirements.py"
+    return subprocess.run(
+        [sys.executable, script, file], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
 
 
 def locked() -> dict[str, str]:
@@ -94,10 +104,29 @@ def test_environment_stays_with_one_cuda_when_it_is_the_gpu_one() -> None:
     assert onnxruntime is not None
     assert 23 <= int(onnxruntime[1]) <= 26
     assert re.fullmatch(r"==10(\.\d+)+", str(pins["tensorrt-cu12"].specifier))
-    assert pins["cuda-bindings"].specifier.contains("12.9.4")
-    assert not pins["cuda-bindings"].specifier.contains("13.0.0")
+    assert pins["cuda-python"].specifier.contains("12.9.4")
+    assert not pins["cuda-python"].specifier.contains("13.0.0")
     assert "onnxruntime" not in pins
     assert "paddlepaddle" not in pins
+    for line in (install.TENSORRT, install.PADDLE, install.ONNX_RUNTIME):
+        for found in map(Requirement, re.findall(r"'(.+?)'", line)):
+            assert pins[canonicalize_name(found.name)].specifier == found.specifier, (
+                "doctor's install lines and this agree"
+            )
+
+
+def test_environment_names_the_indexes_of_doctors_install_lines_when_it_is_the_gpu_one() -> None:
+    lines = gpu_requirements(ROOT / "environment.yml")
+    indexes = {line.split()[1] for line in lines if line.startswith("--extra-index-url")}
+    assert indexes == {install.PADDLE_INDEX, install.NVIDIA_INDEX}
+
+
+def test_make_gpu_installs_all_of_the_environment_when_it_uses_pip() -> None:
+    lines = [line for line in gpu_requirements(ROOT / "environment.yml") if not line.startswith("--")]
+    found = {name: str(one.specifier) for name, one in read_requirements(lines).items()}
+    by_the_system = {"python", "pip", "libgl", "libglib"}
+    wanted = {name: str(one.specifier) for name, one in environment("environment.yml").items()}
+    assert found == {name: specifier for name, specifier in wanted.items() if name not in by_the_system}
 
 
 @pytest.mark.parametrize("file", ENVIRONMENTS)

@@ -1,6 +1,7 @@
 """Every workaround for a fault of a library below us, each with the version it was seen in and the reason."""
 
 import contextlib
+import gc
 import io
 import os
 import re
@@ -16,10 +17,16 @@ def import_paddle() -> Any:
     """Import paddle so that programs are kept in the legacy format.
 
     paddlepaddle 3.0.0: the new program format is the default and PaddleSlim 2.6.0 does not read it; the flag counts only
-    when it is set before the import.
+    when it is set before the import. The import makes objects by the hundred thousand, and a tenth of its time would go into looking
+    for garbage among them.
     """
     if "paddle" not in sys.modules:
         os.environ["FLAGS_enable_pir_api"] = "0"
+        gc.disable()
+        try:
+            import paddle
+        finally:
+            gc.enable()
     import paddle
 
     return paddle

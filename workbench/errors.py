@@ -8,6 +8,10 @@ class WorkbenchError(Exception):
 class InputError(WorkbenchError):
     """What the user gave cannot be used: recipe, model, data, path or argument. Exit code 2."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in a notebook: the one line, for the fault is not in the code."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class UnsupportedError(WorkbenchError):
     """A backend or method cannot do what was asked of it with this model; becomes a row with status `unsupported`."""

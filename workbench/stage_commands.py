@@ -8,7 +8,7 @@ import typer
 from workbench.errors import InputError
 from workbench.exit_codes import ExitCode
 from workbench.models.scales import Scheme
-from workbench.terminal import console, print_frame, table
+from workbench.terminal import console, print_frame, print_table
 
 RecipeArgument = Annotated[str, typer.Argument(help="name of a shipped recipe, or a recipe file", metavar="RECIPE")]
 OutOption = Annotated[str, typer.Option("--out", help="run folder; default: runs/<name>")]
@@ -116,7 +116,7 @@ def _print_published(targets: list[str]) -> None:
     records = [record for run in finished_runs(targets) for record in read_records(run)]
     for section in published_sections(records):
         rows = [[cell.text for cell in line] for line in cells(section.frame)]
-        console.print(table(section.title, list(section.frame.columns), rows))
+        print_table(section.title, list(section.frame.columns), rows)
         for note in section.notes:
             console.print(note, markup=False)
         console.print()

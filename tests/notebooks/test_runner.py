@@ -119,6 +119,14 @@ def test_fault_is_the_users_when_a_cell_finds_it(run, kind):
         run(f"from workbench.errors import {kind.__name__}\nraise {kind.__name__}('recipe x: no such file')", PASSED)
 
 
+def test_fault_is_one_line_in_the_notebook_when_it_is_the_users(run, tmp_path):
+    with pytest.raises(InputError):
+        run("from workbench.errors import InputError\nraise InputError('recipe x: no such file')", PASSED)
+    cells = nbformat.read(tmp_path / "executed" / "made.ipynb", as_version=4).cells
+    (error,) = [output for cell in cells for output in cell.get("outputs", []) if output.output_type == "error"]
+    assert error.traceback == ["InputError: recipe x: no such file"]
+
+
 def test_unfinished_cells_are_found_when_an_executed_notebook_stops_early(tmp_path):
     done = new_code_cell("1", metadata={"papermill": {"status": "completed"}})
     pending = new_code_cell("2", metadata={"papermill": {"status": "pending"}})

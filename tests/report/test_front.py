@@ -48,6 +48,14 @@ def test_front_tells_its_best_choices_when_drawn(make_record):
     assert drawn.count("<circle") == 2
 
 
+def test_front_keeps_room_for_the_best_when_a_row_is_far_off(make_record):
+    near = measured(make_record, (3.0, 0.9), (5.0, 0.2), (6.0, 1.5))
+    (front,) = fronts(near)
+    assert "Arrows" not in front_svg(front, caption="")
+    (front,) = fronts([*near, *measured(make_record, (4.0, 66.0))])
+    assert "Arrows at the upper edge: 1 with more than " in front_svg(front, caption="")
+
+
 def test_front_is_well_formed_when_names_are_hostile(make_record):
     name = '<img src=x onerror=alert(1)> & " \x07 名'
     rows = [

@@ -35,6 +35,13 @@ def test_headline_names_the_float_when_it_is_faster_still(make_record):
     assert "; BF16 on openvino is faster still (runtime" in line
 
 
+def test_headline_names_fp32_once_when_int8_is_slower(make_record):
+    slow = make_record(latency_mean_ms=20.0, speedup_vs_fp32=0.5, speedup_low=0.4, speedup_high=0.6)
+    (line,) = headlines([make_record(precision=FP32), slow], [])
+    assert "2x slower than FP32 there" in line
+    assert "; FP32" not in line
+
+
 @pytest.mark.parametrize(("here", "said"), [("m1", "On this CPU, "), ("m2", "On the CPU of machine m1, ")])
 def test_headline_says_whose_cpu_it_was_when_measured_here_or_elsewhere(make_record, here, said):
     assert headlines([make_record(precision=FP32), make_record()], [], here=here)[0].startswith(said)

@@ -13,7 +13,9 @@ def loaded_by(code):
     return set(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
 
 
-@pytest.mark.parametrize("code", ["import workbench.ui.view"])
+@pytest.mark.parametrize(
+    "code", ["import workbench.ui.view", "import workbench.ui.experiment_form", "import workbench.ui.prediction"]
+)
 def test_ui_loads_no_runtime_when_it_is_used(code):
     assert not RUNTIMES & loaded_by(code)
 

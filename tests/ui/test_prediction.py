@@ -38,6 +38,7 @@ BOX = [1, 0.9, 10.0, 10.0, 50.0, 50.0]
     [
         (Shown.RANKING, [2, 0, 1], [2, 0, 1], "the same 3 choices in the same order, bird first"),
         (Shown.RANKING, [2, 0, 1], [2, 1, 7], "the same first choice, bird; of the 3, 2 choices shared"),
+        (Shown.RANKING, [2, 0, 1], [2, 1, 0], "the same first choice, bird, and the others in another order"),
         (Shown.RANKING, [2, 0], [0, 2], "another first choice, cat in place of bird; 2 choices shared"),
         (Shown.CLASS, 1, 1, "the same answer, dog"),
         (Shown.CLASS, 1, 9, "another answer, 9 in place of dog"),

@@ -11,7 +11,7 @@ from workbench.backends.base import Availability, Backend, BackendOptions, Sessi
 from workbench.backends.gpu.availability import gpu_availability
 from workbench.backends.gpu.install import ONNX_RUNTIME
 from workbench.backends.int8_proof import int8_facts
-from workbench.backends.onnx_runtime_gpu import OnnxRuntimeGpuSession, Provider, chosen_provider
+from workbench.backends.onnx_runtime_gpu import OnnxRuntimeGpuSession, Provider, chosen_provider, probe_cuda
 from workbench.backends.onnx_runtime_profile import optimized, profiled
 from workbench.cache import cache_folder
 from workbench.files import content_hash
@@ -56,7 +56,8 @@ class OnnxRuntime(Backend):
 
     def _availability(self, device: Device) -> Availability:
         if device is Device.GPU:
-            return gpu_availability(("onnxruntime-gpu",), install=ONNX_RUNTIME)
+            found = gpu_availability(("onnxruntime-gpu",), install=ONNX_RUNTIME)
+            return probe_cuda() if found.ready else found
         if not any(package_version(name) for name in self.packages):
             return missing("onnxruntime", "pip install onnxruntime")
         import onnxruntime  # noqa: F401

@@ -1,5 +1,7 @@
 """ONNX Runtime on a GPU: the CUDA provider for float, the TensorRT provider for INT8, both with inputs and outputs bound to the GPU."""
 
+import ctypes
+import re
 import time
 from collections.abc import Sequence
 from enum import StrEnum
@@ -9,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.backends.base import Arrays, Session, Settings, model_path
+from workbench.backends.base import Arrays, Availability, Session, Settings, model_path
+from workbench.backends.gpu.faults import device_faults
+from workbench.backends.gpu.install import ONNX_RUNTIME
 from workbench.backends.gpu.tf32 import forbid_tf32
 from workbench.backends.int8_proof import int8_facts
 from workbench.backends.onnx_runtime_profile import nodes_by_provider
@@ -30,6 +34,12 @@ class Provider(StrEnum):
 
 
 PROVIDER_NAMES = {Provider.CUDA: "CUDAExecutionProvider", Provider.TENSORRT: "TensorrtExecutionProvider"}
+
+
+LIBRARIES = {
+    "CUDAExecutionProvider": "libonnxruntime_providers_cuda.so",
+    "TensorrtExecutionProvider": "libonnxruntime_providers_tensorrt.so",
+}
 
 
 def chosen_provider(asked: Provider, precision: Precision) -> Provider:
@@ -65,6 +75,26 @@ def provider_list(
         "trt_timing_cache_path": str(cache),
     }
     return [(PROVIDER_NAMES[Provider.TENSORRT], options), cuda]
+
+
+def probe_cuda() -> Availability:
+    """Whether the CUDA provider really loads: a network of one operator is opened on it."""
+    import onnxruntime
+    from onnx import TensorProto, helper
+
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "probe", ends[:1], ends[1:])
+    network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    _load_libraries(onnxruntime, Provider.CUDA)
+    wanted = PROVIDER_NAMES[Provider.CUDA]
+    try:
+        session = onnxruntime.InferenceSession(network.SerializeToString(), providers=[wanted])
+        refuse_fallback(session.get_providers(), wanted)
+    except UnavailableError as error:
+        return Availability(str(error), f"install it with: {ONNX_RUNTIME}")
+    except Exception as error:  # what ONNX Runtime raises has no class of its own
+        return Availability(f"ONNX Runtime's CUDA provider does not start: {str(error).splitlines()[0][:300]}")
+    return Availability()
 
 
 class OnnxRuntimeGpuSession(Session):
@@ -116,15 +146,17 @@ class OnnxRuntimeGpuSession(Session):
         if self._provider is Provider.TENSORRT:
             # TensorRT optimizes by itself, and ONNX Runtime would move the Q/DQ pairs first.
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        session = onnxruntime.InferenceSession(self._path, options, providers=self._providers)
+        with device_faults():
+            session = onnxruntime.InferenceSession(self._path, options, providers=self._providers)
         refuse_fallback(session.get_providers(), PROVIDER_NAMES[self._provider])
         session.disable_fallback()
         return session
 
     def _run(self, values: list[NDArray[Any]]) -> Sequence[NDArray[Any]]:
-        self._bound.send(values)
-        self._bound.infer()
-        return self._bound.fetch()
+        with device_faults():
+            self._bound.send(values)
+            self._bound.infer()
+            return self._bound.fetch()
 
 
 class BoundTensors:
@@ -135,8 +167,6 @@ class BoundTensors:
         self._binding = session.io_binding()
         self._names = [value.name for value in session.get_inputs()]
         self._values: dict[str, Any] = {}
-        for output in session.get_outputs():
-            self._binding.bind_output(output.name, device)
 
     def named(self, values: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Arrays by the session's own names of its inputs."""
@@ -155,6 +185,10 @@ class BoundTensors:
                 # A copy, since on the CPU the device's memory would be the caller's own array.
                 self._values[name] = onnxruntime.OrtValue.ortvalue_from_numpy(array.copy(), self._device, 0)
                 self._binding.bind_ortvalue_input(name, self._values[name])
+                # What an earlier run put there is kept otherwise, and too small for another shape.
+                self._binding.clear_binding_outputs()
+                for output in self._session.get_outputs():
+                    self._binding.bind_output(output.name, self._device)
 
     def infer(self) -> None:
         """Run once; on a GPU it may still be at work when this returns."""
@@ -182,12 +216,28 @@ class BoundTensors:
 
 
 def refuse_fallback(providers: Sequence[str], wanted: str) -> None:
-    """Raise UnavailableError when a session's first provider is not the one that is to be measured."""
+    """Raise UnavailableError when a session's first provider is not the one that is to be measured, and say what keeps that away."""
     if not providers or providers[0] != wanted:
+        found = providers[0] if providers else "nothing"
         raise UnavailableError(
-            f"ONNX Runtime runs this on {providers[0] if providers else 'nothing'} since {wanted} does not load here; `workbench doctor` "
-            "says which library is missing"
+            f"ONNX Runtime would run this on {found}: {wanted} does not load here, {_why_not(wanted)}"
         )
+
+
+def _why_not(wanted: str) -> str:
+    """The first library that a provider lacks, as the system's loader tells it."""
+    import onnxruntime
+
+    library = Path(onnxruntime.__file__).parent / "capi" / LIBRARIES[wanted]
+    if not library.is_file():
+        return "for this build of ONNX Runtime does not have it"
+    try:
+        ctypes.CDLL(str(library))
+    except OSError as error:
+        lacking = re.match(r"(\S+): cannot open shared object file", str(error))
+        if lacking:
+            return f"for {lacking[1]} is missing"
+    return "and `workbench doctor` may tell why"
 
 
 def _load_libraries(onnxruntime: Any, provider: Provider) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from workbench.backends.base import Arrays, Session, Settings, model_path
+from workbench.backends.gpu.faults import device_faults
 from workbench.backends.gpu.tf32 import forbid_tf32
 from workbench.compatibility import import_paddle
 from workbench.errors import UnavailableError
@@ -73,15 +74,17 @@ class PaddleGpuSession(Session):
         if save_to:
             config.enable_save_optim_model(True)
             config.set_optim_cache_dir(save_to)
-        return inference.create_predictor(config)
+        with device_faults():
+            return inference.create_predictor(config)
 
     def _facts(self, operators: Counter[str]) -> dict[str, Any]:
         return {}
 
     def _run(self, values: list[NDArray[Any]]) -> Sequence[NDArray[Any]]:
-        self._send(values)
-        self._predictor.run()
-        return self._fetch()
+        with device_faults():
+            self._send(values)
+            self._predictor.run()
+            return self._fetch()
 
     def _send(self, values: list[NDArray[Any]]) -> None:
         for handle, value in zip(self._in, values, strict=True):
@@ -110,6 +113,8 @@ def operators_of(program: bytes) -> Counter[str]:
     """How many of each operator a serialized Paddle program has, those of its feeding excepted."""
     from paddle.base import core
 
-    block = core.ProgramDesc(program).block(0)
+    # The block is a part of it, and does not keep it alive.
+    description = core.ProgramDesc(program)
+    block = description.block(0)
     kinds = [str(block.op(index).type()) for index in range(block.op_size())]
     return Counter(kind for kind in kinds if kind not in NO_WORK)

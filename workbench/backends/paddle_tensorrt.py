@@ -104,7 +104,10 @@ class PaddleTensorRTSession(PaddleGpuSession):
         folder.mkdir(parents=True, exist_ok=True)
         shapes = folder / "shapes.pbtxt"
         if profile and not shapes.is_file():
-            collect_shapes(model, profile, shapes)
+            import_paddle()
+            from paddle import inference as engine
+
+            collect_shapes(gpu_config(engine, model, Settings(device=Device.GPU)), model, profile, shapes)
 
         def configure(config: Any, inference: Any) -> None:
             kinds = inference.PrecisionType
@@ -134,28 +137,22 @@ class PaddleTensorRTSession(PaddleGpuSession):
         return {"engines": operators[ENGINE_OPERATOR], "left_to_paddle": left, "int8_share": None}
 
 
-def collect_shapes(model: Model, profile: Profile, file: Path, *, on_gpu: bool = True) -> None:
-    """Run a model on zeros of the smallest, usual and largest shapes, and keep which shapes all its tensors take.
+def collect_shapes(config: Any, model: Model, profile: Profile, file: Path) -> None:
+    """Run a model, as `config` opens it, on zeros of the smallest, usual and largest shapes, and keep which shapes its tensors take.
 
     TensorRT needs bounds for every tensor that enters an engine, not only for the network's inputs. Raises UnsupportedError where
     Paddle keeps none.
     """
-    import_paddle()
     from paddle import inference
 
-    if on_gpu:
-        config = gpu_config(inference, model, Settings(device=Device.GPU))
-    else:
-        config = inference.Config(str(model.folder / "model.pdmodel"), str(model.folder / "model.pdiparams"))
     config.collect_shape_range_info(str(file))
     predictor = inference.create_predictor(config)
-    handles = [predictor.get_input_handle(name) for name in predictor.get_input_names()]
     for size in range(3):
-        for handle, spec in zip(handles, model.manifest.inputs, strict=True):
+        for name, spec in zip(predictor.get_input_names(), model.manifest.inputs, strict=True):
             shape = profile[spec.name][size] if spec.name in profile else spec.shape
-            handle.copy_from_cpu(np.zeros(shape, spec.dtype))
+            predictor.get_input_handle(name).copy_from_cpu(np.zeros(shape, spec.dtype))
         predictor.run()
     # The file is written when the predictor goes.
-    del handles, predictor
+    del predictor
     if not file.is_file():
         raise UnsupportedError(f"Paddle kept no shapes of {model.label} in a trial run, which Paddle-TensorRT needs")

@@ -11,7 +11,7 @@ from workbench.errors import InputError
 from workbench.experiment import Recipe, validate
 from workbench.quant.registry import METHODS
 from workbench.quant.training.options import TrainedOptions
-from workbench.records import Device
+from workbench.records import Device, Precision
 from workbench.tasks.image_folder import ImageFolderOptions, Preprocess, find_images
 
 DEPLOYMENTS = {
@@ -89,18 +89,26 @@ def compose(
         raise InputError(
             f"{where}: this trains from labels (method {method}); give your data and its labels with --task FILE, a python file with a Task"
         )
-    precision = "int8" if method and METHODS[method].integer else "fp32"
+    integer = bool(method) and METHODS[method].integer
     recipe = {
         "name": re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-") or "compress",
         # What is written is to be what was given, suppression included.
         "model": source.recipe | {"strip_nms": False},
         "task": data.recipe,
         "quantize": [{"method": method, **(options or {})}] if method else [],
-        "deploy": [{"backend": b, "device": flags.device, "precision": precision} for b in DEPLOYMENTS[flags.device]],
+        "deploy": [
+            {"backend": b, "device": flags.device, "precision": [_integers_of(b) if integer else Precision.FP32]}
+            for b in DEPLOYMENTS[flags.device]
+        ],
     }
     stem = PTQ_STEM if method == "static" else source.stem
     checked = validate(Recipe, recipe, where=where)
     return Reading(checked, tuple(account.entries(otherwise)), source.paths + data.paths, stem, nothing)
+
+
+def _integers_of(backend: str) -> Precision:
+    """How a backend computes a quantized model: Paddle-TensorRT has INT8 only beside FP16."""
+    return Precision.INT8_FP16 if backend == "paddle_tensorrt" else Precision.INT8
 
 
 def _learns_from_labels(method: str, options: dict[str, Any], where: str) -> bool:

@@ -1,6 +1,5 @@
 """Pictures of the teaching notebooks: charts in one style, saved in the run folder, with the sentence that says what is seen."""
 
-import io
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from workbench.files import write_bytes
 from workbench.machine import this_machine
 from workbench.report.bars import CAPTION_LENGTH, GREY, WIDTH, Panel, printable, render
 from workbench.report.embed import show_figures
+from workbench.report.fonts import add_chinese, png_of
 from workbench.report.prose import plot_caption
 from workbench.report.series import STYLES, Chart, Series, render_charts
 
@@ -41,6 +41,7 @@ def curve(name: str, x: Iterable[float], y: Iterable[float], *, style: int) -> S
 
 def framed(height: float, *, title: str, seen: str) -> Figure:
     """An empty figure whose content is `height` inches high, with its title above and what is seen below."""
+    add_chinese()
     captions = textwrap.wrap(printable(seen), CAPTION_LENGTH)
     figure = Figure(figsize=(WIDTH, height + 0.5 + 0.17 * len(captions)), dpi=110, layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold", parse_math=False)
@@ -50,9 +51,7 @@ def framed(height: float, *, title: str, seen: str) -> Figure:
 
 def show_framed(figure: Figure, *, name: str, title: str, seen: str, folder: Path) -> "HTML":
     """Save a figure that `framed` made as `plots/<name>.png` in `folder`, and show it."""
-    written = io.BytesIO()
-    figure.savefig(written, format="png")
-    return _show(written.getvalue(), name, title, seen, folder)
+    return _show(png_of(figure), name, title, seen, folder)
 
 
 def _show(picture: bytes, name: str, title: str, seen: str, folder: Path) -> "HTML":

@@ -1,6 +1,5 @@
 """Drawing horizontal bar charts the same way everywhere: colours, hatches, whiskers, values on the bars."""
 
-import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from workbench.records import Precision
+from workbench.report.fonts import add_chinese, png_of
 
 # Okabe and Ito's colours, told apart by colour-blind readers: blues and green are float, oranges are quantized.
 COLOURS = {
@@ -76,6 +76,7 @@ class Panel:
 
 def render(panels: Sequence[Panel], *, title: str, caption: str) -> bytes:
     """Draw the panels under each other and give the picture as PNG."""
+    add_chinese()
     captions = textwrap.wrap(printable(caption), CAPTION_LENGTH)
     heights = [_slots(panel) * SLOT + 0.85 for panel in panels]
     figure = Figure(figsize=(WIDTH, sum(heights) + 0.5 + 0.17 * len(captions)), dpi=110, layout="constrained")
@@ -84,9 +85,7 @@ def render(panels: Sequence[Panel], *, title: str, caption: str) -> bytes:
     grid = figure.subplots(len(panels), 1, height_ratios=heights, squeeze=False)
     for axes, panel in zip(grid[:, 0], panels, strict=True):
         _draw(axes, panel)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    return picture.getvalue()
+    return png_of(figure)
 
 
 def _slots(panel: Panel) -> int:

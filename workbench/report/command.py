@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from workbench.exit_codes import ExitCode
-from workbench.terminal import console, table
+from workbench.terminal import console, print_table
 
 
 def compare(
@@ -31,7 +31,7 @@ def compare(
         ]
         for d in differences
     ]
-    console.print(table(f"{run_a} -> {run_b}", ["verdict", "quantity", "A", "B", "change", "row"], rows))
+    print_table(f"{run_a} -> {run_b}", ["verdict", "quantity", "A", "B", "change", "row"], rows)
     failed = failures(differences, limits)
     for line in failed:
         console.print(line, style="red", markup=False)

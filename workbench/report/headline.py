@@ -41,13 +41,18 @@ def _sentence(
     best = fastest(quantized_rows(rows))
     if best is None:
         return f"{lead}On {where}, {_nothing(rows)}."
-    floats = [
-        f"{row_label(row)} on {row.backend}" if row.backend != best.backend else row_label(row)
-        for row in faster_floats(rows, metrics)
-    ]
-    still = f"; {' and '.join(floats)} {'is' if len(floats) == 1 else 'are'} faster still" if floats else ""
+    baseline = baseline_of(groups[group_of(best)])
+    # That FP32 on the same backend is faster is said already.
+    others = [row for row in faster_floats(rows, metrics) if row is not baseline]
+    names = [f"{row_label(row)}{f' on {row.backend}' if row.backend != best.backend else ''}" for row in others]
+    gained = (speedup(best, baseline) or 0.0) > 1
+    still = (
+        f"; {' and '.join(names)} {'is' if len(names) == 1 else 'are'} faster{' still' if gained else ''}"
+        if names
+        else ""
+    )
     setting = f"{best.scope.replace('_', ' ')}, {count(best.threads, 'thread')}, batch {best.batch}"
-    return f"{lead}On {where}, {_gain(best, baseline_of(groups[group_of(best)]))}{still} ({setting})."
+    return f"{lead}On {where}, {_gain(best, baseline)}{still} ({setting})."
 
 
 def _simplest(rows: Sequence[Record]) -> list[Record]:

@@ -1,6 +1,5 @@
 """Drawing points and lines the same way everywhere: a marker and a colour for each series, whiskers, one legend."""
 
-import io
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from workbench.report.bars import CAPTION_LENGTH, GREY, WIDTH, printable
+from workbench.report.fonts import add_chinese, png_of
 
 # Okabe and Ito's colours, told apart by colour-blind readers, and markers for who sees none.
 STYLES = (("#0072B2", "o"), ("#E69F00", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#56B4E9", "v"), ("#D55E00", "P"))
@@ -49,6 +49,7 @@ class Chart:
 
 def render_charts(charts: Sequence[Chart], *, title: str, caption: str) -> bytes:
     """Draw the charts under each other and give the picture as PNG. Series of one name look the same in all."""
+    add_chinese()
     captions = textwrap.wrap(printable(caption), CAPTION_LENGTH)
     figure = Figure(figsize=(WIDTH, HEIGHT * len(charts) + 0.5 + 0.17 * len(captions)), dpi=110, layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold", parse_math=False)
@@ -58,9 +59,7 @@ def render_charts(charts: Sequence[Chart], *, title: str, caption: str) -> bytes
         _draw(axes, chart, names)
     if len(names) > IN_AXES:
         _legend_beside(figure)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    return picture.getvalue()
+    return png_of(figure)
 
 
 def _draw(axes: Axes, chart: Chart, names: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ from workbench.report.bars import GREY, shortened
 from workbench.report.svg import BLACK, GRID, PLACE_LENGTH, WIDTH, Scale, captioned, document, text, ticks, wrapped
 
 LEFT, TOP, HEIGHT, MARGIN = 52, 48, 250, 0.07
+SPANS_ABOVE = 1  # of the ranked points, that are shown above them
 # Paths around the origin, told apart without colour.
 MARKERS = (
     "M-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0",
@@ -57,6 +58,8 @@ def dots_svg(
         f'<g transform="translate(11 {middle:.0f}) rotate(-90)">{text(0, 0, shortened(axes[1], Y_LENGTH), size=10, anchor="middle", colour=GREY)}</g>'
     )
     parts += [*_front(dots, x, y), *(_dot(dot, x, y) for dot in dots), *_ranks(dots, x, y)]
+    above = sum(dot.y > y.high for dot in dots)
+    caption = f"Arrows at the upper edge: {above} with more than {y.high:.3g}. {caption}" if above else caption
     legend, height = _legend(markers, colours, bottom + 50)
     parts += legend
     parts += [text(0, height + LINE * index + 8, shortened(line, 100)) for index, line in enumerate(lines)]
@@ -65,22 +68,34 @@ def dots_svg(
 
 
 def _scales(dots: Sequence[Dot]) -> tuple[Scale, Scale]:
-    """From zero milliseconds on, and all of y with room around."""
+    """From zero milliseconds on; in y what the ranked points span and some more, or one far point would leave no room for them."""
     most = max(dot.x for dot in dots)
-    ends = [end for dot in dots for end in (dot.y, *(dot.whisker or ()))]
-    span = (max(ends) - min(ends)) or 1.0
-    low, high = min(ends) - MARGIN * span, max(ends) + MARGIN * span
-    return Scale((0.0, most * (1 + MARGIN) or 1.0), (LEFT, WIDTH)), Scale((low, high), (TOP + HEIGHT, TOP))
+    ends = [end for dot in dots for end in _ends(dot)]
+    best = [end for dot in dots if dot.rank for end in _ends(dot)] or ends
+    span = (max(best) - min(best)) or 1.0
+    top = min(max(ends), max(best) + SPANS_ABOVE * span)
+    margin = MARGIN * ((top - min(ends)) or 1.0)
+    return (
+        Scale((0.0, most * (1 + MARGIN) or 1.0), (LEFT, WIDTH)),
+        Scale((min(ends) - margin, top + margin), (TOP + HEIGHT, TOP)),
+    )
+
+
+def _ends(dot: Dot) -> tuple[float, ...]:
+    return dot.y, *(dot.whisker or ())
 
 
 def _dot(dot: Dot, x: Scale, y: Scale) -> str:
-    left, top = x(dot.x), y(dot.y)
+    """A point with its whisker; one that is above the picture as an arrow at its upper edge."""
+    left = x(dot.x)
+    if dot.y > y.high:
+        return f'<path d="M{left:.1f} {TOP + 12}V{TOP + 1}m-4 5l4 -5l4 5" stroke="{dot.colour}" stroke-width="1.6" fill="none"/>'
     whisker = ""
     if dot.whisker:
-        low, high = (y(value) for value in dot.whisker)
+        low, high = (y(min(value, y.high)) for value in dot.whisker)
         whisker = f'<path d="M{left:.1f} {low:.1f}V{high:.1f}" stroke="{dot.colour}"/>'
     shape = MARKERS[dot.marker % len(MARKERS)]
-    return f'{whisker}<path transform="translate({left:.1f} {top:.1f})" d="{shape}" fill="{dot.colour}" stroke="#fff" stroke-width=".7"/>'
+    return f'{whisker}<path transform="translate({left:.1f} {y(dot.y):.1f})" d="{shape}" fill="{dot.colour}" stroke="#fff" stroke-width=".7"/>'
 
 
 def _front(dots: Sequence[Dot], x: Scale, y: Scale) -> list[str]:

@@ -24,7 +24,7 @@ class Choice(widgets.VBox):  # type: ignore[misc]
         on_change: Callable[[], None],
         *,
         ticked: Collection[Any] | None = None,
-        height: str = "15em",
+        height: str = "19em",
     ) -> None:
         self.title = title
         self._on_change = on_change
@@ -56,10 +56,16 @@ class Choice(widgets.VBox):  # type: ignore[misc]
         return {value for value, box in self.boxes.items() if box.value}
 
     def _changed(self, change: Any) -> None:
-        if not self._is_quiet:
-            self._on_change()
+        if self._is_quiet:
+            return
+        self._is_quiet = True
+        self._every.value = all(box.value for box in self.boxes.values())
+        self._is_quiet = False
+        self._on_change()
 
     def _all_or_none(self, change: Any) -> None:
+        if self._is_quiet:
+            return
         self._is_quiet = True
         for box in self.boxes.values():
             box.value = change["new"]

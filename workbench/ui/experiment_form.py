@@ -68,7 +68,7 @@ class NewExperiment(View):
             name: tick(name, value=name == "static", tooltip=title) for name, title in method_titles().items()
         }
         self._method_notes = {name: beside(title) for name, title in method_titles().items()}
-        self.name = widgets.Text(description="name", continuous_update=False)
+        self.name = widgets.Text(description="name", continuous_update=False, layout=widgets.Layout(width="32em"))
         self.smoke = tick("only see that everything runs (next to no data, figures that mean nothing)")
         self.recipe = widgets.Textarea(
             description="recipe",
@@ -87,8 +87,7 @@ class NewExperiment(View):
         self._places = widgets.VBox()
         self._verdict = widgets.HTML()
         super().__init__()
-        self.content = (
-            self.shown_run, self.panel,
+        self._form: tuple[widgets.Widget, ...] = (
             widgets.HTML(heading("Model")), self.model,
             widgets.HTML(heading("Task and data")), self.task, self._data,
             widgets.HTML(heading("Methods")), method_rows(self.methods, self._method_notes),
@@ -98,6 +97,9 @@ class NewExperiment(View):
         )  # fmt: skip
         self._connect()
         self._list_runs()
+        # A run that was found is what one looks for; one that is started appears below the button.
+        run, form = (self.shown_run, self.panel), self._form
+        self.content = (*run, *form) if self.panel.run else (*form, *run)
         self._take_model()
         if machine is not None or nobody_watches():
             self._take_machine(machine or _ask_machine())
@@ -221,6 +223,10 @@ class NewExperiment(View):
         try:
             if not self.recipe.value.strip():
                 raise InputError("recipe: no model yet; choose one")
+            if not self.places:
+                self.start.disabled = True
+                self._verdict.value = status_line("Where it can run is not known yet.")
+                return
             rows = len(cells(checked(self.recipe.value, self._runs / RECIPES)))
             self._verdict.value = status_line(f"The recipe is valid: {count(rows, 'deployment')} to measure.")
             self.start.disabled = False
@@ -231,6 +237,7 @@ class NewExperiment(View):
     def _start(self, _: object) -> None:
         file, folder = write_new(self.recipe.value, self._runs)
         run = background_run.start(file, folder, smoke=self.smoke.value)
+        self.content = (*self._form, self.shown_run, self.panel)
         self._list_runs()
         self.panel.attach(run)
         self._own_name = False

@@ -14,7 +14,7 @@ from workbench.pipeline.plan import FLOAT_MODEL, Cell
 from workbench.pipeline.predict import Answers, answers, sample_list
 from workbench.pipeline.stages import runs_folder
 from workbench.ui.markup import paragraph, picture
-from workbench.ui.prediction_picture import draw_answers
+from workbench.ui.prediction_picture import ALONE, DRAWN, draw_answers
 from workbench.ui.prediction_text import answer_name, class_name, difference
 from workbench.ui.run_panel import status_line
 from workbench.ui.upload_control import UploadControl
@@ -147,7 +147,8 @@ class Prediction(View):
         parts = [_table(shown, names, found)]
         if found.picture is not None:
             png = draw_answers(shown, names, found, title=title)
-            parts.append(picture(png, alt=f"Picture: {title}. {said}"))
+            shown_png = picture(png, alt=f"Picture: {title}. {said}")
+            parts.append(shown_png if shown in DRAWN else f'<div style="max-width: {ALONE}px">{shown_png}</div>')
         self._shown.value = "".join(parts)
 
     def _asked(self) -> str:

@@ -41,6 +41,8 @@ def difference(shown: Shown, names: Sequence[str], first: Answer, other: Answer)
 def _rankings(names: Sequence[str], first: Sequence[int], other: Sequence[int]) -> str:
     if list(first) == list(other):
         return f"the same {len(first)} choices in the same order, {class_name(names, first[0])} first"
+    if set(first) == set(other) and first[0] == other[0]:
+        return f"the same first choice, {class_name(names, first[0])}, and the others in another order"
     shared = count(len(set(first) & set(other)), "choice")
     if first[0] == other[0]:
         return f"the same first choice, {class_name(names, first[0])}; of the {len(first)}, {shared} shared"

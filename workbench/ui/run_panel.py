@@ -40,7 +40,8 @@ class RunPanel(View):
         self.again = widgets.Button(
             description="Start again", icon="play", tooltip="Go on with what is not finished yet", disabled=True
         )
-        super().__init__((self._said, self._bar, widgets.HBox((self.cancel, self.again)), self._log))
+        self._buttons = widgets.HBox((self.cancel, self.again))
+        super().__init__((self._said, self._bar, self._buttons, self._log))
         self.cancel.on_click(self.guard(self._cancel))
         self.again.on_click(self.guard(self._start_again))
         self.refresh()
@@ -57,14 +58,14 @@ class RunPanel(View):
         if self.run is None:
             self._said.value = paragraph("No run is shown.", quiet=True)
             self._log.value = ""
-            self._bar.layout.display = "none"
+            self._bar.layout.display = self._buttons.layout.display = "none"
             return
         self.run = background_run.find(self.run.folder) or self.run
         progress, state = run_progress(self.run), self.run.state
         self._said.value = status_line(_sentence(self.run, state, progress))
         self._log.value = _log(progress)
         self._bar.value = 100 if state is RunState.PASSED else round(100 * progress.share)
-        self._bar.layout.display = None
+        self._bar.layout.display = self._buttons.layout.display = None
         self.cancel.disabled = state is not RunState.RUNNING
         self.again.disabled = state is RunState.RUNNING
 
@@ -112,7 +113,7 @@ def status_line(text: str) -> str:
 
 def run_label(run: BackgroundRun) -> str:
     """A run in a list of them."""
-    return f"{run.folder.name} ({run.state}, {run.begun[:16].replace('T', ' ')} UTC)"
+    return f"{run.folder.name} (started {run.begun[:16].replace('T', ' ')} UTC)"
 
 
 def _sentence(run: BackgroundRun, state: RunState, progress: RunProgress) -> str:

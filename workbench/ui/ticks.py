@@ -8,7 +8,7 @@ import ipywidgets as widgets
 from workbench.ui.markup import QUIET
 from workbench.ui.recipe_choices import Place
 
-WIDE = widgets.Layout(width="auto", min_width="9em", margin="0 1em 0 0")
+WIDE = widgets.Layout(width="auto", min_width="9em", margin="0 1em 0 4px")
 ROW = widgets.Layout(flex_flow="row wrap", align_items="baseline")
 
 
@@ -47,5 +47,5 @@ def _place_row(
     said = [
         f"{reason}" if len(which) == len(places) else f"{', '.join(which)}: {reason}" for reason, which in why.items()
     ]
-    name = widgets.HTML(f"<b>{escape(title)}</b>", layout=widgets.Layout(min_width="13em"))
+    name = widgets.HTML(f"<b>{escape(title)}</b>", layout=widgets.Layout(min_width="15em"))
     return widgets.VBox([widgets.HBox([name, *(boxes[place] for place in places)], layout=ROW), *map(beside, said)])

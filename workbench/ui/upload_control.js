@@ -1,7 +1,13 @@
 const PIECE_BYTES = 1 << 20;
 
 function answer(model) {
-  return new Promise((resolve) => model.once("msg:custom", (message) => resolve(message.kind)));
+  return new Promise((resolve) => {
+    const hear = (message) => {
+      model.off("msg:custom", hear);
+      resolve(message.kind);
+    };
+    model.on("msg:custom", hear);
+  });
 }
 
 async function ask(model, message, buffers) {
@@ -34,6 +40,7 @@ function render({ model, el }) {
     status.textContent = model.get("status");
   };
   label.append(document.createTextNode(""), input);
+  label.style.marginLeft = "4px";
   label.style.color = "var(--jp-ui-font-color1, inherit)";
   status.style.color = "var(--jp-ui-font-color1, inherit)";
   el.append(label, status);

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from workbench.backends import onnx_runtime
+from workbench.backends.base import Availability
 from workbench.backends.gpu import availability
 from workbench.backends.gpu.diagnosis import Facts
 from workbench.backends.registry import BACKENDS
@@ -66,7 +68,8 @@ def test_availability_tells_the_cure_when_the_driver_is_too_old(monkeypatch):
     assert found.install == "update it to 525.60.13 or later"
 
 
-def test_onnxruntime_is_ready_when_nothing_is_missing(monkeypatch):
+def test_onnxruntime_is_ready_when_nothing_is_missing_and_its_provider_loads(monkeypatch):
+    monkeypatch.setattr(onnx_runtime, "probe_cuda", Availability)
     providers = ("libonnxruntime_providers_cuda.so", "libonnxruntime_providers_tensorrt.so")
     pretend(monkeypatch, gpu=T4, packages={"onnxruntime-gpu": "1.23.2"}, libraries=providers)
     assert BACKENDS["onnxruntime"].availability(Device.GPU).ready

@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from workbench.backends.gpu.faults import LOWER_DEMAND
 from workbench.errors import DeviceError
 
 NON_BLOCKING_STREAM = 1
 OUT_OF_MEMORY = "cudaErrorMemoryAllocation"
-LOWER_DEMAND = "lower the batch or the profile's largest shapes, or end what else runs on this GPU"
 
 
 class Cuda:

@@ -56,7 +56,7 @@ class TensorRT(Backend):
         except (ImportError, OSError) as error:
             return Availability(f"TensorRT cannot be loaded: {error}", f"install it with: {TENSORRT}")
         except DeviceError as error:
-            return Availability(str(error))
+            return Availability(str(error), "update NVIDIA's driver, and see that `nvidia-smi` shows the GPU")
         if tensorrt.__version__.partition(".")[0] not in MAJORS:
             return Availability(
                 f"TensorRT {tensorrt.__version__} is here, and 10 or 11 is needed", f"install it with: {TENSORRT}"

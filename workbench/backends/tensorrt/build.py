@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.backends.gpu.cuda import LOWER_DEMAND
+from workbench.backends.gpu.faults import LOWER_DEMAND, memory_ran_out
 from workbench.backends.tensorrt.profile import Profile
 from workbench.errors import DeviceError, UnsupportedError, WorkbenchError
 
 MEBIBYTE = 1024 * 1024
-OUT_OF_MEMORY = ("out of memory", "insufficient memory", "outofmemory")
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def build_plan(
 def no_plan(errors: Sequence[str]) -> WorkbenchError:
     """What to raise where the builder gave no plan, from what it complained of."""
     said = " ".join(errors[-1].split())[:300] if errors else "it gives no reason"
-    if any(words in message.lower() for message in errors for words in OUT_OF_MEMORY):
+    if any(memory_ran_out(message) for message in errors):
         return DeviceError(
             f"out of GPU memory while the plan was built ({said}); {LOWER_DEMAND}, or lower `workspace_mb`"
         )

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.backends.base import Arrays, Session, Settings
-from workbench.backends.gpu.cuda import LOWER_DEMAND, NON_BLOCKING_STREAM, Cuda
+from workbench.backends.gpu.cuda import NON_BLOCKING_STREAM, Cuda
+from workbench.backends.gpu.faults import LOWER_DEMAND
 from workbench.backends.int8_proof import PROFILED_RUNS, int8_facts
 from workbench.backends.tensorrt.buffers import TensorMemory
 from workbench.backends.tensorrt.inspector import executed
