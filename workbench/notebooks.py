@@ -68,6 +68,8 @@ def run_notebook(
             progress_bar=False,
             execution_timeout=cell_timeout_s,
             extra_arguments=[*QUIET_KERNEL, *EXERCISED_KERNEL],
+            # Of views these kernels keep the HTML; the scripts of their widgets would be a megabyte.
+            store_widget_state=False,
             cwd=str(notebook.parent),
         )
     except PapermillExecutionError as error:

@@ -8,7 +8,7 @@ def test_app_shows_a_run_and_changes_nothing_when_a_reader_looks_around(page, ap
     page.goto(app.url("/"))
     page.get_by_text("On this CPU, ").first.wait_for()
     assert page.get_by_role("button", name="Save").count() == 0
-    assert page.locator(".jp-InputArea:visible").count() == 0
+    assert page.locator(".jp-CodeCell .jp-InputArea:visible").count() == 0
     shoot("app")
     page.get_by_role("checkbox", name="INT8", exact=True).uncheck()
     page.get_by_text("no INT8 row").first.wait_for()

@@ -65,9 +65,9 @@ def test_notebook_is_red_when_a_callback_raises(notebook):
 def test_notebook_is_green_and_shows_the_view_without_widgets_when_no_callback_raises(notebook):
     found = judged(notebook(VIEW, CONCLUDE), broken=False)
     assert found.problems == ()
-    bundles = [
-        output.get("data", {}) for cell in nbformat.read(found.executed, 4).cells for output in cell.get("outputs", [])
-    ]
+    executed = nbformat.read(found.executed, 4)
+    assert "widgets" not in executed.metadata
+    bundles = [output.get("data", {}) for cell in executed.cells for output in cell.get("outputs", [])]
     assert any(bundle.get("text/html") == "<p>a picker</p>" for bundle in bundles)
 
 

@@ -8,6 +8,8 @@ import yaml
 from workbench import callbacks
 from workbench.errors import InputError
 from workbench.experiment import read_recipe
+from workbench.models.model import Format, Manifest
+from workbench.models.scales import Scales
 from workbench.ui import layers
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -75,6 +77,18 @@ def test_layers_tell_the_effect_when_a_tensor_is_ticked(run):
     assert said in view._effect.value
     assert list(view._table.df["As chosen"]) == ["float", "INT8"]
     assert "x_0 20.0 dB, in float" in view._picture.value
+
+
+def test_layers_tell_what_is_in_float_already_when_the_model_says_so(run):
+    kept = {"all": {"x_0": "skip_tensors of the recipe"}, "openvino": {"x_1": "accuracy"}}
+    model = Manifest(name="m", format=Format.PADDLE, inputs=(), outputs=(), scales=Scales(kept_in_float=kept))
+    (run / "models" / "d1").mkdir(parents=True)
+    (run / "models" / "d1" / "manifest.json").write_text(model.model_dump_json())
+    state = json.loads((run / "stages" / "quantize.json").read_text()) | {"models": {"static-hist": {"digest": "d1"}}}
+    (run / "stages" / "quantize.json").write_text(json.dumps(state))
+    view = layers(run)
+    assert list(view._table.df["Now"]) == ["float", "INT8, float on openvino"]
+    assert view.chosen == ["x_0"]
 
 
 def test_layers_write_a_new_recipe_that_keeps_the_rest_when_asked(run, tmp_path):

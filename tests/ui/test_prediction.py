@@ -120,7 +120,7 @@ def test_no_callback_raises_when_the_view_is_exercised(view):
 
 
 def test_folder_is_refused_in_a_line_when_it_is_no_run(tmp_path):
-    with pytest.raises(InputError, match="no deployed models in it"):
+    with pytest.raises(InputError, match="no run folder there"):
         ui.predict(tmp_path)
 
 

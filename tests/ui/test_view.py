@@ -115,8 +115,9 @@ def test_controls_move_by_themselves_when_nobody_watches(monkeypatch):
     view._repr_mimebundle_()
     assert view.seen == []
     monkeypatch.setenv(callbacks.EXERCISE, "1")
-    view._repr_mimebundle_()
+    bundle = view._repr_mimebundle_()
     assert view.seen == [3, 1]
+    assert set(bundle) == {"text/plain", "text/html"}
 
 
 def test_static_html_is_guarded_when_it_raises():

@@ -17,6 +17,7 @@ from workbench.ui.markup import paragraph, picture
 from workbench.ui.prediction_picture import ALONE, DRAWN, draw_answers
 from workbench.ui.prediction_text import answer_name, class_name, difference
 from workbench.ui.run_panel import status_line
+from workbench.ui.runs import run_folder
 from workbench.ui.upload_control import UploadControl
 from workbench.ui.view import View
 
@@ -35,7 +36,7 @@ class Given(StrEnum):
 
 def predict(run: str | Path) -> "Prediction":
     """Choose or give a sample, and see what FP32 and another model of a finished run make of it. Raises InputError for no such run."""
-    return Prediction(Path(run))
+    return Prediction(run_folder(run))
 
 
 class Prediction(View):

@@ -47,5 +47,5 @@ def _place_row(
     said = [
         f"{reason}" if len(which) == len(places) else f"{', '.join(which)}: {reason}" for reason, which in why.items()
     ]
-    name = widgets.HTML(f"<b>{escape(title)}</b>", layout=widgets.Layout(min_width="15em"))
+    name = widgets.HTML(f"<b>{escape(title)}</b>", layout=widgets.Layout(min_width="18em"))
     return widgets.VBox([widgets.HBox([name, *(boxes[place] for place in places)], layout=ROW), *map(beside, said)])

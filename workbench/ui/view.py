@@ -17,6 +17,7 @@ CHOICES = (
     widget_selection._Selection, widgets.SelectMultiple,
     widget_bool._Bool, widget_int._BoundedInt, widget_float._BoundedFloat,
 )  # fmt: skip
+WIDGET = "application/vnd.jupyter.widget-view+json"
 SHOWN_ONLY = (widgets.Valid, widgets.IntProgress, widgets.FloatProgress)
 
 
@@ -102,11 +103,16 @@ class View(widgets.VBox):  # type: ignore[misc]
         self._alert.value = "".join(self._alerts.values())
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        """The widget, and the same as HTML for where there are no widgets."""
+        """The widget, and the same as HTML for where there are no widgets.
+
+        Where nobody watches, the HTML alone: the kernel ends with the notebook, and a page made of it would prefer the widget and
+        show nothing.
+        """
         bundle: dict[str, Any] = super()._repr_mimebundle_(**options)
         html = self.guard(self.static_html)()
         bundle["text/html"] = self._alert.value + (html or "")
         if nobody_watches():
+            del bundle[WIDGET]
             self.exercise()
         return bundle
 
