@@ -8,6 +8,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from docs.site.pages import POINTER
+
 HOSTILE = "<img src=x onerror=alert(1)>"
 WIDGET = {
     "application/vnd.jupyter.widget-view+json": {"model_id": "0", "version_major": 2, "version_minor": 0},
@@ -28,7 +30,9 @@ def checkout(tmp_path: Path) -> Path:
         (root / f"{name}.md").write_text(f"# {name}\n")
     cells = nbformat.v4
     first = [
-        cells.new_markdown_cell("# First 量化蒸馏训练\n\n$q = \\big(x / s\\big)$ as in [second](second.ipynb)"),
+        cells.new_markdown_cell(
+            f"# First 量化蒸馏训练\n\n$q = \\big(x / s\\big)$ as in [second](second.ipynb). {POINTER}"
+        ),
         cells.new_code_cell("answer = 2", metadata={"tags": ["parameters"]}),
         cells.new_code_cell("print('found by one who thought')", metadata={"tags": ["solution"]}),
     ]
