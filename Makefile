@@ -5,7 +5,8 @@ INSTALLED := .venv/.installed
 PIP_FLAGS := -qq --no-input --disable-pip-version-check --root-user-action=ignore --no-deps
 PIP_INSTALL := $(BIN)/python -m pip install $(PIP_FLAGS)
 # Two test files at once: much of a test is waiting for a worker with one thread.
-AT_ONCE := -n 2 --dist loadfile
+# In the order of tests/conftest.py: xdist's own, by number of tests, starts the longest files last.
+AT_ONCE := -n 2 --dist loadfile --no-loadscope-reorder
 COVERAGE := --cov --cov-fail-under=85
 INSTALL_CHROMIUM := { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
 	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium fonts-wqy-microhei; }

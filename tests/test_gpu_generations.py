@@ -2,7 +2,7 @@
 
 import pytest
 
-from workbench.gpu_generations import GENERATIONS, capability_of, lacking, nearest
+from workbench.gpu_generations import GENERATIONS, capability_of, has_code_for, lacking, nearest
 from workbench.records import Precision
 
 
@@ -43,3 +43,11 @@ def test_int8_is_lacking_when_the_gpu_is_a_p100():
 
 def test_nothing_is_lacking_when_the_gpu_is_not_known():
     assert lacking({"name": "Some GPU"}, Precision.INT8) == ""
+
+
+@pytest.mark.parametrize(
+    ("capability", "runs"),
+    [((8, 6), True), ((8, 9), True), ((8, 0), True), ((7, 5), True), ((7, 0), False), ((9, 0), False)],
+)
+def test_code_runs_when_it_is_for_the_same_major_version_and_no_newer(capability, runs):
+    assert has_code_for(capability, [(7, 5), (8, 0), (8, 6)]) is runs

@@ -4,7 +4,7 @@ Types by capability: NVIDIA's TensorRT support matrix, section on hardware and p
 on 6.1: NVIDIA's CUDA programming guide, arithmetic throughput by compute capability.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from workbench.records import Precision
@@ -51,6 +51,11 @@ def nearest(capability: Capability) -> Capability | None:
     """The listed capability whose code a GPU runs: its own, or the nearest one below within the same major version."""
     below = [known for known in GENERATIONS if known[0] == capability[0] and known <= capability]
     return max(below, default=None)
+
+
+def has_code_for(capability: Capability, built_for: Iterable[Capability]) -> bool:
+    """Whether machine code for some capabilities runs on a GPU: code for its own, or an older one of the same major version."""
+    return any(known[0] == capability[0] and known <= capability for known in built_for)
 
 
 def lacking(gpu: Mapping[str, str], precision: Precision) -> str:

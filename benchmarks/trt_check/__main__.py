@@ -31,15 +31,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     folder = options.out.resolve()
-    return _accuracy(folder, options.images) if options.accuracy else _plans(options, folder)
-
-
-def _accuracy(folder: Path, images: int) -> int:
     try:
-        rows = measure(folder / "accuracy", images)
+        return _accuracy(folder, options.images) if options.accuracy else _plans(options, folder)
     except WorkbenchError as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def _accuracy(folder: Path, images: int) -> int:
+    rows = measure(folder / "accuracy", images)
     lacking = shortfalls(rows)
     print("\n".join([write_accuracy(folder, rows), *lacking, f"{len(rows)} rows: {folder}/accuracy.csv"]))
     return int(bool(lacking))

@@ -125,6 +125,37 @@ def paddleslim_ranges(
     return found
 
 
+def weights_rounded_otherwise(channel: Channel) -> dict[str, list[Any]]:
+    """Shapes of made-up weights and the axis of their channels: `compared`, and those that Paddle itself rounds otherwise than we do, `differ`."""
+    from workbench.compatibility import faster_graph_passes, import_paddle
+
+    import_paddle()
+    from paddle.static.quantization import utils
+
+    random, paddles = np.random.default_rng(0), utils.quant_tensor
+    found: dict[str, list[Any]] = {"compared": [], "differ": []}
+    with faster_graph_passes():
+        for shape, axis in (
+            ((16, 3, 3, 3), 0),
+            ((4, 6, 3, 3), 1),
+            ((20, 30), 1),
+            ((20, 30), -1),
+            ((20, 30), 0),
+            ((1, 3, 2, 2), 0),
+        ):
+            weights = (random.normal(size=shape) * 10 ** random.uniform(-6, 3)).astype(np.float32)
+            channels = np.moveaxis(weights, axis, 0)
+            channels[-1] = 0
+            scales = (np.abs(channels).reshape(len(channels), -1).max(axis=1) * np.float32(0.9)).tolist()
+            ours, theirs = (
+                round_(weights.copy(), scales, axis, 8, onnx_format=True) for round_ in (utils.quant_tensor, paddles)
+            )
+            found["compared"].append([*shape, axis])
+            if ours.dtype != theirs.dtype or not np.array_equal(ours, theirs):
+                found["differ"].append([*shape, axis])
+    return found
+
+
 def _activation_ranges(paddle: Any, folder: str) -> dict[str, float]:
     """Tensor -> absmax of the quantize_linear operators around activations."""
     executor, scope = paddle.static.Executor(paddle.CPUPlace()), paddle.static.Scope()

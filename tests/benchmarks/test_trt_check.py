@@ -9,7 +9,6 @@ import pytest
 
 from benchmarks.trt_check import __main__ as command
 from benchmarks.trt_check.rows import Row, plain_table, reasons
-from workbench.errors import InputError
 from workbench.launch import Outcome
 from workbench.models.model import Format, Manifest, Model
 from workbench.models.scales import ActivationRange, Scales
@@ -109,9 +108,10 @@ def test_rows_say_why_when_the_trained_model_is_absent(tmp_path, monkeypatch):
     assert all("WORKBENCH_CHECK_DATA" in row["reason"] for row in rows)
 
 
-def test_run_folder_is_refused_when_nothing_was_quantized_there(tmp_path):
-    with pytest.raises(InputError, match="no model was quantized there"):
-        command.quantized_models(tmp_path)
+def test_command_says_it_in_one_line_when_nothing_was_quantized_in_a_run(tmp_path, capsys):
+    assert command.main(["--run", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
+    assert "no model was quantized there" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_reason_is_told_once_when_several_rows_have_it():

@@ -14,6 +14,7 @@ from workbench.lowering import tensorrt
 from workbench.lowering.half import to_half
 from workbench.lowering.placement import place
 from workbench.lowering.rtx_plan import Tensor, name_products, read_kernel, read_kernels
+from workbench.models.model import Format, Manifest, Model
 from workbench.models.scales import ActivationRange, Scales
 
 BUILDER = pytest.mark.skipif(find_spec("tensorrt_rtx_bindings") is None, reason="tensorrt_rtx is not installed")
@@ -107,6 +108,21 @@ def test_every_quantized_product_is_int8_when_a_plan_is_built(build, half):
     assert outcome.status == "ok", outcome.reason
     assert (outcome.value["int8_ops"], outcome.value["quantized_ops"], outcome.value["float_names"]) == (3, 3, [])
     assert outcome.value["plan_mb"] > 0
+
+
+@BUILDER
+def test_every_product_of_a_published_network_is_int8_when_it_was_lowered(build, lowering, tmp_path):
+    network = lowering.Network("n", 8, 16, 16)
+    given = lowering(network, lowering.grow(network, ["relu", "residual", "max_pool"], "gemm"), backend="onnxruntime")
+    assert build(given.model).status == "unsupported"
+    with Model.build(tmp_path / "models") as draft:
+        onnx.save(given.model, str(draft.folder / "model.onnx"))
+        fields = {"precision": "int8", "method": "published", "format": Format.ONNX, "inputs": (), "outputs": ()}
+        draft.manifest = Manifest(name="net", **fields)
+    made = tensorrt.lowered(draft.model, tmp_path / "models", half=True)
+    outcome = build(onnx.load(str(made.onnx_file)))
+    assert (outcome.status, outcome.reason) == ("ok", "")
+    assert outcome.value["int8_ops"] == outcome.value["quantized_ops"] > 2
 
 
 @BUILDER

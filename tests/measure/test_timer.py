@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workbench.measure.timer import EndToEnd, latency_job, run_block
+from workbench.backends.onnx_runtime import OnnxRuntimeSession
+from workbench.measure.timer import EndToEnd, latency_job, means, run_block
 from workbench.records import Scope
 
 NO_DISCARD = {"discard_runs": 0, "discard_seconds": 0.0}
@@ -143,6 +144,26 @@ def test_latency_job_answers_each_block_when_told_to(time_it):
     assert len(whole["samples_ms"]) == 5
     mean = sum(whole["samples_ms"]) / 5
     assert 0.3 * mean < sum(whole["parts_ms"].values()) <= mean
+
+
+def test_latency_job_tells_the_parts_of_a_run_when_the_session_has_any(time_it, monkeypatch):
+    asked = []
+
+    def parts_ms(self, inputs):
+        asked.append(inputs)
+        return {"host_to_device": float(len(asked)), "inference": 2.0}
+
+    monkeypatch.setattr(OnnxRuntimeSession, "parts_ms", parts_ms)
+    _, _, runtime, whole = time_it(block(Scope.RUNTIME, 3), block(Scope.END_TO_END, 5))
+    assert len(runtime["samples_ms"]) == 3
+    assert runtime["parts_ms"] == {"host_to_device": 5.5, "inference": 2.0}
+    assert list(whole["parts_ms"]) == ["preprocess", "run", "postprocess"]
+    assert len(asked) == 10
+
+
+def test_means_are_of_each_part_when_there_are_several_runs():
+    assert means([{"a": 1.0, "b": 4.0}, {"a": 3.0, "b": 2.0}]) == {"a": 2.0, "b": 3.0}
+    assert means([]) == means([{}, {}]) == {}
 
 
 def test_latency_job_ends_when_there_are_no_more_messages(time_it):

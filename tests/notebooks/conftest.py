@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -68,6 +69,24 @@ def exercise_faults() -> Callable[[Path], list[str]]:
     return faults
 
 
+@pytest.fixture
+def untold_pictures() -> Callable[[Path], list[str]]:
+    """The cells of an executed notebook that show a picture without alternative text."""
+
+    def untold(executed: Path) -> list[str]:
+        found = []
+        for cell in nbformat.read(executed, as_version=4).cells:
+            for output in cell.get("outputs", []):
+                shown = output.get("data", {})
+                images = re.findall(r"<img\b[^>]*>", shown.get("text/html", ""))
+                bare = [image for image in images if not re.search(r'\balt="[^"]{20,}"', image)]
+                if bare or {"image/png", "image/jpeg"} & set(shown):
+                    found.append(cell.id)
+        return found
+
+    return untold
+
+
 class Lesson(NamedTuple):
     """What a lesson that ran left: its claims, and what its cells show as HTML."""
 
@@ -77,7 +96,10 @@ class Lesson(NamedTuple):
 
 @pytest.fixture
 def green_lesson(
-    tmp_path: Path, with_wrong_answers: Callable[[Path], Path], exercise_faults: Callable[[Path], list[str]]
+    tmp_path: Path,
+    with_wrong_answers: Callable[[Path], Path],
+    exercise_faults: Callable[[Path], list[str]],
+    untold_pictures: Callable[[Path], list[str]],
 ) -> Callable[..., Lesson]:
     """Run a lesson in a run folder, with some of its parameters, and see that it is green."""
 
@@ -92,6 +114,7 @@ def green_lesson(
         assert finished.returncode == 0, finished.stderr[-2000:]
         assert unfinished_cells(executed) == []
         assert exercise_faults(executed) == []
+        assert untold_pictures(executed) == []
         result = json.loads((folder / "notebooks" / "lesson.result.json").read_text())
         assert (result["verdict"], result["reasons"]) == ("passed", [])
         cells = nbformat.read(executed, as_version=4).cells

@@ -11,7 +11,7 @@ from workbench.notebooks import NOTEBOOKS, unfinished_cells
 
 
 def test_sensitivity_notebook_is_green_when_papermill_runs_it_alone(
-    finished_run, tmp_path, with_wrong_answers, exercise_faults
+    finished_run, tmp_path, with_wrong_answers, exercise_faults, untold_pictures
 ):
     run = finished_run.moved_to(tmp_path / "run")
     executed = tmp_path / "executed.ipynb"
@@ -33,6 +33,7 @@ def test_sensitivity_notebook_is_green_when_papermill_runs_it_alone(
     assert finished.returncode == 0, finished.stderr[-2000:]
     assert unfinished_cells(executed) == []
     assert exercise_faults(executed) == []
+    assert untold_pictures(executed) == []
     result = json.loads((run.folder / "notebooks" / "sensitivity.result.json").read_text())
     assert result["verdict"] == "passed"
     texts = [output.get("text", "") for cell in nbformat.read(executed, 4).cells for output in cell.get("outputs", [])]

@@ -7,13 +7,12 @@ from pydantic import ValidationError
 
 from workbench import pipeline
 from workbench.errors import InputError
-from workbench.experiment import Precision
 from workbench.measure.statistics import sqnr_db
 from workbench.models.model import STORED, Model
 from workbench.models.scales import Scales
 from workbench.pipeline import open_experiment
 from workbench.quant.dynamic import DynamicOptions
-from workbench.records import Scope, Status, read_records
+from workbench.records import Precision, Scope, Status, read_records
 
 OPTIONS = {
     "w8": {},

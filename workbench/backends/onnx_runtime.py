@@ -15,7 +15,7 @@ from workbench.backends.onnx_runtime_gpu import OnnxRuntimeGpuSession, Provider,
 from workbench.backends.onnx_runtime_profile import optimized, profiled
 from workbench.cache import cache_folder
 from workbench.files import content_hash
-from workbench.machine import package_version
+from workbench.machine import package_version, this_machine
 from workbench.models.model import Format, Model
 from workbench.records import Device, Precision
 
@@ -78,6 +78,7 @@ class OnnxRuntime(Backend):
         if settings.device is not Device.GPU:
             return OnnxRuntimeSession(model, settings)
         options = OnnxRuntimeOptions(**settings.options)
+        place = [[gpu.get(name, "") for name in ("name", "compute_cap")] for gpu in this_machine().gpus[:1]]
         return OnnxRuntimeGpuSession(
             model,
             settings,
@@ -85,7 +86,7 @@ class OnnxRuntime(Backend):
             workspace_mb=options.gpu_workspace_mb,
             cache=cache_folder()
             / "onnxruntime-tensorrt"
-            / content_hash([model.digest, self.version(), settings.precision]),
+            / content_hash([model.digest, self.version(), settings.precision, place]),
         )
 
 

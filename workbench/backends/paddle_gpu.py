@@ -25,26 +25,31 @@ OPTIMIZED_PROGRAM = "_optimized.pdmodel"
 
 
 class PaddleGpuSession(Session):
-    """A predictor on the GPU and its handles. `configure` changes each config before a predictor is made from it."""
+    """A predictor on the GPU and its handles.
+
+    `configure` changes each config before a predictor is made from it; `folder` is where Paddle keeps what it makes of the model, if
+    it is to keep anything.
+    """
 
     engine = "Paddle Inference (GPU)"
 
     def __init__(
-        self, model: Model, settings: Settings, *, configure: Configure = lambda config, inference: None
-    ) -> None:
+        self, model: Model, settings: Settings, *, configure: Configure = lambda config, inference: None, folder: Path | None = None
+    ) -> None:  # fmt: skip
         super().__init__(model, settings)
         forbid_tf32()
         self._paddle = import_paddle()
-        self._model, self._configure = model, configure
-        self._predictor = self._create()
+        self._model, self._configure, self._folder = model, configure, folder
+        self._predictor = self._create(folder)
         self._in = [self._predictor.get_input_handle(name) for name in self._predictor.get_input_names()]
         self._out = [self._predictor.get_output_handle(name) for name in self._predictor.get_output_names()]
 
     def describe(self) -> dict[str, Any]:
         """The engine, and the operators that Paddle's optimized program has; Paddle does not tell in which type each computes."""
         with tempfile.TemporaryDirectory() as scratch:
-            self._create(save_to=scratch)
-            program = Path(scratch) / OPTIMIZED_PROGRAM
+            folder = self._folder or Path(scratch)
+            self._create(folder, save_program=True)
+            program = folder / OPTIMIZED_PROGRAM
             operators = operators_of(program.read_bytes()) if program.is_file() else Counter()
         return {
             "engine": self.engine,
@@ -66,14 +71,14 @@ class PaddleGpuSession(Session):
         names = ("host_to_device", "inference", "device_to_host")
         return {name: (end - start) * 1e3 for name, start, end in zip(names, times, times[1:], strict=False)}
 
-    def _create(self, *, save_to: str = "") -> Any:
+    def _create(self, folder: Path | None, *, save_program: bool = False) -> Any:
         from paddle import inference
 
         config = gpu_config(inference, self._model, self.settings)
         self._configure(config, inference)
-        if save_to:
-            config.enable_save_optim_model(True)
-            config.set_optim_cache_dir(save_to)
+        if folder is not None:
+            config.set_optim_cache_dir(str(folder))
+        config.enable_save_optim_model(save_program)
         with device_faults():
             return inference.create_predictor(config)
 

@@ -13,6 +13,7 @@ from workbench.backends.int8_proof import int8_facts
 from workbench.backends.onednn_trace import trace
 from workbench.backends.paddle_gpu import PaddleGpuSession
 from workbench.compatibility import import_paddle
+from workbench.gpu_generations import has_code_for
 from workbench.machine import package_version
 from workbench.models.model import Format, Model
 from workbench.records import Device, Precision
@@ -61,15 +62,14 @@ def _gpu_availability() -> Availability:
     paddle = import_paddle()
     if not paddle.is_compiled_with_cuda():
         return Availability("this build of Paddle is for CPU only", f"install it with: {PADDLE}")
-    capability = "".join(map(str, paddle.device.cuda.get_device_capability(0)))
-    built_for = [str(number) for number in paddle.version.cuda_archs()]
-    if built_for and capability not in built_for:
-        # A card runs code for an older one of its own generation.
-        same = [number for number in built_for if number[:-1] == capability[:-1] and number <= capability]
-        if not same:
-            return Availability(
-                f"Paddle's build has no code for compute capability {capability}: it is for {', '.join(built_for)}"
-            )
+    capability = tuple(paddle.device.cuda.get_device_capability(0))
+    # As "86" for 8.6.
+    built_for = [divmod(int(number), 10) for number in paddle.version.cuda_archs()]
+    if built_for and not has_code_for(capability, built_for):
+        listed = ", ".join(f"{major}.{minor}" for major, minor in built_for)
+        return Availability(
+            f"this build of Paddle has no code for compute capability {capability[0]}.{capability[1]}, only: {listed}"
+        )
     return Availability()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from workbench.backends.base import Availability, Backend, BackendOptions, Session, Settings
-from workbench.backends.gpu.availability import gpu_availability
+from workbench.backends.gpu.availability import gpu_availability, require_gpu
 from workbench.backends.gpu.install import PADDLE
 from workbench.backends.paddle_gpu import ENGINE_OPERATOR, PaddleGpuSession, gpu_config
 from workbench.backends.tensorrt.profile import Profile, ShapeRange, make_profile
@@ -84,6 +84,7 @@ class PaddleTensorRT(Backend):
     def _open(self, model: Model, settings: Settings) -> Session:
         options = PaddleTensorRTOptions(**settings.options)
         profile = make_profile(model.manifest.inputs, batch=settings.batch, shapes=options.shapes)
+        require_gpu(self.packages, install=PADDLE)
         place = [this_machine().gpus[0].get(name, "") for name in ("name", "compute_cap")]
         key = content_hash(
             [model.digest, self.version(), place, settings.precision, options.model_dump(mode="json"), profile]
@@ -122,7 +123,6 @@ class PaddleTensorRTSession(PaddleGpuSession):
                 # Ranges come with the model, not from images.
                 use_calib_mode=False,
             )
-            config.set_optim_cache_dir(str(folder))
             if profile:
                 config.enable_tuned_tensorrt_dynamic_shape(str(shapes), True)
             if options.left_to_paddle:
@@ -130,7 +130,7 @@ class PaddleTensorRTSession(PaddleGpuSession):
             if options.explicit_quantization and settings.precision.is_quantized:
                 config.enable_tensorrt_explicit_quantization()
 
-        super().__init__(model, settings, configure=configure)
+        super().__init__(model, settings, configure=configure, folder=folder)
 
     def _facts(self, operators: Counter[str]) -> dict[str, Any]:
         left = {kind: number for kind, number in operators.items() if kind != ENGINE_OPERATOR}

@@ -64,7 +64,7 @@ def read_course() -> list[Sitting]:
 
 
 def measured_times() -> dict[str, Any]:
-    """What `benchmarks/notebook_times.py` measured: the machine, and by notebook the seconds of a whole run."""
+    """What `benchmarks/notebook_times.py` measured: the machine, and by notebook the CPU seconds of a whole run."""
     times: dict[str, Any] = json.loads(TIMES_FILE.read_text(encoding="utf-8"))
     return times
 
@@ -72,7 +72,7 @@ def measured_times() -> dict[str, Any]:
 def english_table() -> str:
     """The path in Markdown."""
     seconds = measured_times()["seconds"]
-    lines = ["| sitting | notebook | what it answers | time | needs |", "| --- | --- | --- | --- | --- |"]
+    lines = ["| sitting | notebook | what it answers | CPU time | needs |", "| --- | --- | --- | --- | --- |"]
     for number, sitting in enumerate(read_course(), start=1):
         for place, chapter in enumerate(sitting.chapters):
             first = f"{number}. {sitting.title}" if place == 0 else ""
@@ -119,7 +119,7 @@ def told_time(seconds: float | None) -> str:
 
 def told_machine() -> str:
     """On what the times were measured, as a sentence."""
-    return f"Times are those of *Run All* on {measured_times()['machine']}."
+    return f"Times are the CPU time of *Run All*, the first time, on {measured_times()['machine']}."
 
 
 def write_index() -> None:

@@ -52,15 +52,19 @@ def show_plans(placed: Mapping[str, Placed], *, folder: Path) -> "HTML":
         f"{f.name}: {len(f.kernels)} kernels, {f.int8_products} products in INT8, {number(f.traffic_mb, digits=3)} MB"
         for f in built
     ]
-    said += [f"{f.name}: no plan ({f.reason})" for f in placed.values() if not f.kernels]
+    said += [f"{found.name}: no plan" for found in placed.values() if not found.kernels]
     return show_bars(
         panels, name="plans", title="What a builder makes of each placement", seen=f"{'; '.join(said)}.", folder=folder
     )
 
 
 def refusals(placed: Mapping[str, Placed]) -> str:
-    """A line for each placement without a plan; a sentence when every one has one."""
-    lines = [f"{found.name}: {found.reason}" for found in placed.values() if not found.kernels]
+    """A line for each reason why there is no plan, with the placements that it holds for; a sentence when all have one."""
+    reasons: dict[str, list[str]] = {}
+    for found in placed.values():
+        if not found.kernels:
+            reasons.setdefault(found.reason, []).append(found.name)
+    lines = [f"{', '.join(names)}: {reason}" for reason, names in reasons.items()]
     return "\n".join(lines) or "Every placement has a plan."
 
 

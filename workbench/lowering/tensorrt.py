@@ -52,16 +52,15 @@ def lowered(source: Model, models: Path, *, half: bool) -> Model:
     be lowered. Call it in a worker only: paddle2onnx ends the process on operators that it does not know.
     """
     opset = HALF_OPSET if half else OPSET
-    in_float = source.manifest.precision == "fp32"
-    network, found = _in_float(source, opset) if in_float else _placed(source, HALF_DIALECT if half else DIALECT, opset)
-    name = "float" if in_float else DIALECT.backend
+    found: dict[str, Any] = {}
+    if source.manifest.precision == "fp32":
+        network, name = export_float(source, opset=opset), "float"
+    else:
+        network, found = _placed(source, HALF_DIALECT if half else DIALECT, opset)
+        name = DIALECT.backend
     if half:
         network, name = to_half(network), f"{name}+fp16"
     return land(network, source, models, dialect=name, facts=found)
-
-
-def _in_float(source: Model, opset: int) -> tuple["onnx.ModelProto", dict[str, Any]]:
-    return export_float(source, opset=opset), {}
 
 
 def _placed(source: Model, dialect: Dialect, opset: int) -> tuple["onnx.ModelProto", dict[str, Any]]:

@@ -97,7 +97,7 @@ def run_lesson(recipe: dict[str, Any] | str, output_dir: str = "", *, smoke: boo
     if isinstance(recipe, str):
         experiment = open_experiment(recipe, output_dir, smoke=smoke)
     else:
-        experiment = _open_written(recipe, output_dir)
+        experiment = _open_written(recipe, output_dir, smoke=smoke)
     made = quantize(experiment)["models"]
     for stage in (deploy, accuracy, latency, report):
         stage(experiment)
@@ -125,12 +125,12 @@ def measured_again(lesson: Lesson) -> Lesson:
     return Lesson(experiment, read_records(folder), read_metrics(folder), lesson.models, lesson.smoke)
 
 
-def _open_written(recipe: dict[str, Any], output_dir: str) -> Experiment:
+def _open_written(recipe: dict[str, Any], output_dir: str, *, smoke: bool) -> Experiment:
     folder = lesson_folder(str(recipe.get("name", "lesson")), output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "lesson.yaml"
     write_text(file, yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True))
-    return open_experiment(file, folder)
+    return open_experiment(file, folder, smoke=smoke)
 
 
 def conclude_lesson(lesson: Lesson | Path, claims: Mapping[str, bool]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from workbench.backends.base import Availability, missing
 from workbench.backends.gpu.diagnosis import Facts, breaking, installed
+from workbench.errors import UnavailableError
 from workbench.machine import package_version, this_machine
 
 
@@ -23,3 +24,10 @@ def gpu_availability(*needed: Sequence[str], install: str) -> Availability:
     facts = installed()
     problem = next(iter(breaking(Facts(facts.gpus, found, facts.libraries))), None)
     return Availability(problem.problem, problem.cure) if problem else Availability()
+
+
+def require_gpu(*needed: Sequence[str], install: str) -> None:
+    """Raise UnavailableError with what is missing, where somebody opens a model without having asked first."""
+    found = gpu_availability(*needed, install=install)
+    if not found.ready:
+        raise UnavailableError(str(found))

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from workbench.backends.base import Availability, Backend, BackendOptions, Session, Settings
-from workbench.backends.gpu.availability import gpu_availability
+from workbench.backends.gpu.availability import gpu_availability, require_gpu
 from workbench.backends.gpu.cuda import Cuda
 from workbench.backends.gpu.install import TENSORRT
 from workbench.backends.tensorrt.profile import ShapeRange, make_profile
@@ -16,6 +16,7 @@ from workbench.machine import this_machine
 from workbench.models.model import Format, Model
 from workbench.records import Device, Precision
 
+CUDA_PACKAGES = ("cuda-bindings",)
 MAJORS = ("10", "11")
 HALF = (Precision.FP16, Precision.INT8_FP16)
 
@@ -46,7 +47,7 @@ class TensorRT(Backend):
     pins_memory = True
 
     def _availability(self, device: Device) -> Availability:
-        found = gpu_availability(self.packages, ("cuda-bindings",), install=TENSORRT)
+        found = gpu_availability(self.packages, CUDA_PACKAGES, install=TENSORRT)
         if not found.ready:
             return found
         try:
@@ -70,14 +71,15 @@ class TensorRT(Backend):
         return f"workbench.lowering.tensorrt:{'prepare_half_job' if settings.precision in HALF else 'prepare_job'}"
 
     def _open(self, model: Model, settings: Settings) -> Session:
+        options = TensorRTOptions(**settings.options)
+        profile = make_profile(model.manifest.inputs, batch=settings.batch, shapes=options.shapes)
+        require_gpu(self.packages, CUDA_PACKAGES, install=TENSORRT)
         import tensorrt
 
         from workbench.backends.tensorrt.build import Built, build_plan, message_log
         from workbench.backends.tensorrt.plan_cache import PlanCache, PlanKey
         from workbench.backends.tensorrt.session import Loaded, TensorRTSession
 
-        options = TensorRTOptions(**settings.options)
-        profile = make_profile(model.manifest.inputs, batch=settings.batch, shapes=options.shapes)
         building: dict[str, Any] = {"workspace_mb": options.workspace_mb, "level": options.optimization_level}
         key = PlanKey(model.digest, tensorrt.__version__, this_machine().gpus[0], profile, building)
         log = message_log(tensorrt)

@@ -47,6 +47,7 @@ class TensorRTSession(Session):
         self._graph = graph
         self._graphs: dict[Shapes | None, Any] = {}
         self._shapes: Shapes | None = None
+        self._output_shapes: Shapes = ()
         self._cuda = Cuda()
         self._context = self._new_context()
         self._stream = self._cuda("cudaStreamCreateWithFlags", NON_BLOCKING_STREAM)
@@ -118,19 +119,22 @@ class TensorRTSession(Session):
     def _bind(self, values: list[NDArray[Any]]) -> Shapes:
         """Tell TensorRT the inputs' shapes, where they are new; returns the outputs'."""
         shapes: Shapes = tuple(value.shape for value in values)
-        if shapes != self._shapes:
-            for spec, name, shape in zip(self.inputs, self._plan.inputs, shapes, strict=True):
-                if (reason := outside(self._loaded.profile, spec.name, shape)) or not self._context.set_input_shape(
-                    name, shape
-                ):
-                    raise UnsupportedError(reason or f"input {spec.name!r}: TensorRT refuses shape {list(shape)}")
-            if missing := self._context.infer_shapes():
-                raise UnsupportedError(f"TensorRT needs values, not shapes, of: {', '.join(missing)}")
-            moved = [self._place(name) for name in (*self._plan.inputs, *self._plan.outputs)]
-            if any(moved):
-                self._forget_graphs()
-            self._shapes = shapes
-        return tuple(tuple(self._context.get_tensor_shape(name)) for name in self._plan.outputs)
+        if shapes == self._shapes:
+            return self._output_shapes
+        self._shapes = None  # until all of it went well
+        for spec, name, shape in zip(self.inputs, self._plan.inputs, shapes, strict=True):
+            if (reason := outside(self._loaded.profile, spec.name, shape)) or not self._context.set_input_shape(
+                name, shape
+            ):
+                raise UnsupportedError(reason or f"input {spec.name!r}: TensorRT refuses shape {list(shape)}")
+        if missing := self._context.infer_shapes():
+            raise UnsupportedError(f"TensorRT needs values, not shapes, of: {', '.join(missing)}")
+        moved = [self._place(name) for name in (*self._plan.inputs, *self._plan.outputs)]
+        if any(moved):
+            self._forget_graphs()
+        self._output_shapes = tuple(tuple(self._context.get_tensor_shape(name)) for name in self._plan.outputs)
+        self._shapes = shapes
+        return self._output_shapes
 
     def _place(self, name: str) -> bool:
         shape = tuple(self._context.get_tensor_shape(name))

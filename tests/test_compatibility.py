@@ -1,0 +1,8 @@
+"""What mends the libraries below us does as they do, but for the fault."""
+
+
+def test_weights_are_rounded_as_paddle_rounds_them_when_all_channels_go_at_once(run_native):
+    outcome = run_native("weights_rounded_otherwise")
+    assert outcome.status == "ok", outcome.reason
+    assert len(outcome.value["compared"]) == 6
+    assert outcome.value["differ"] == []
