@@ -13,7 +13,11 @@ LESSONS = [
     ("10_dynamic_vs_static", ["rounding_noise", "sizes", "speedups", "reading", "drops"], {}),
     ("11_calibration_algorithms", ["thresholds", "errors", "outcomes"], {"algorithms": ["abs_max", "hist"]}),
     ("15_explicit_quantization_on_gpus", ["placements", "plans"], {}),
-    ("16_instruction_sets", ["isa_speedups"], {"sample": "digits_mobilenet_v1_x0_25", "limits": ["AVX2"], "smoke": True}),
+    (
+        "16_instruction_sets",
+        ["isa_speedups"],
+        {"sample": "digits_mobilenet_v1_x0_25", "limits": ["AVX2"], "smoke": True},
+    ),
 ]
 
 

@@ -11,8 +11,8 @@ def test_lay_out_keeps_the_places_of_documents_and_of_what_they_link_to_when_rea
     lay_out(checkout, tmp_path / "pages", executed={}, solutions=True)
     found = {str(file.relative_to(tmp_path / "pages")) for file in (tmp_path / "pages").rglob("*") if file.is_file()}
     assert found == {
-        "index.md", "README.md", "CHANGELOG.md", "environment.yml", "data/README.md", "docs/tasks.md",
-        "examples/nanodet/README.md", "notebooks/first.ipynb", "notebooks/second.ipynb",
+        "index.md", "README.md", "README.zh-CN.md", "CHANGELOG.md", "environment.yml", "data/README.md", "docs/tasks.md",
+        "examples/nanodet/README.md", "notebooks/first.ipynb", "notebooks/index.ipynb", "notebooks/second.ipynb",
     }  # fmt: skip
 
 
