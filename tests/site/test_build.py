@@ -9,6 +9,7 @@ from docs.site.__main__ import build
 from docs.site.pages import lay_out
 from workbench.errors import WorkbenchError
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*MystReferenceResolver.app")
 LOADED = re.compile(r"<(?:script|img|iframe)[^>]*\ssrc=\"([^\"]*)|<link[^>]*\shref=\"([^\"]*)")
 
 
