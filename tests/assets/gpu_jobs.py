@@ -8,7 +8,8 @@ import numpy as np
 from native_jobs import outcome
 
 from workbench.backends.base import Settings
-from workbench.backends.onnx_runtime_gpu import BoundTensors, OnnxRuntimeGpuSession, Provider, probe_cuda
+from workbench.backends.bound_tensors import BoundTensors
+from workbench.backends.onnx_runtime_gpu import OnnxRuntimeGpuSession, Provider, probe_cuda
 from workbench.backends.onnx_runtime_profile import nodes_by_provider
 from workbench.backends.paddle_gpu import PaddleGpuSession, operators_of
 from workbench.backends.paddle_tensorrt import collect_shapes
