@@ -10,11 +10,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import InputError, UnavailableError, UnsupportedError
+from workbench.errors import DeviceError, InputError, UnavailableError, UnsupportedError
 from workbench.worker import Channel
 
 ERRORS = {
-    kind.__name__: kind for kind in (InputError, UnsupportedError, UnavailableError, ValueError, KeyboardInterrupt)
+    kind.__name__: kind
+    for kind in (DeviceError, InputError, UnsupportedError, UnavailableError, ValueError, KeyboardInterrupt)
 }
 
 

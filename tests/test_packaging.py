@@ -205,7 +205,7 @@ def test_makefile_help_lists_every_phony_target_when_asked() -> None:
 STAND_IN = """#!/bin/sh
 echo "$@" >> "$CALLS"
 case "$*" in *"$FAIL_AT"*) exit 1 ;; esac
-case "$*" in "-m venv --clear .venv") rm -rf .venv; mkdir -p .venv/bin; cp "$0" .venv/bin/python ;; esac
+case "$*" in "-m venv --clear "*) rm -rf "$4"; mkdir -p "$4/bin"; cp "$0" "$4/bin/python" ;; esac
 """
 
 
@@ -216,7 +216,7 @@ class Checkout:
         self.root = folder / "a checkout"
         self.root.mkdir()
         shutil.copytree(ROOT / "requirements", self.root / "requirements")
-        for name in ("Makefile", "pyproject.toml"):
+        for name in ("Makefile", "pyproject.toml", "environment.yml"):
             shutil.copy(ROOT / name, self.root)
         self.python = self.root / "python stand-in"
         self.python.write_text(STAND_IN, encoding="utf-8")
@@ -249,6 +249,18 @@ def test_make_installs_the_hashed_lock_then_the_project_when_the_machine_is_fres
     lock, project = checkout.installs()
     assert {"--require-hashes", "--no-deps", "requirements/cpu.lock"} <= set(lock.split())
     assert {"--no-build-isolation", "--no-deps", "-e"} <= set(project.split())
+
+
+def test_make_installs_the_gpu_list_with_its_dependencies_then_the_project_when_asked_for_gpu(
+    checkout: Checkout,
+) -> None:
+    assert checkout.make(".venv-gpu/.installed").returncode == 0
+    everything, project = checkout.installs()
+    assert ".venv-gpu/requirements.txt" in everything
+    assert "--no-deps" not in everything
+    assert {"--no-build-isolation", "--no-deps", "-e"} <= set(project.split())
+    assert checkout.make(".venv-gpu/.installed").returncode == 0
+    assert checkout.installs() == []
 
 
 def test_make_installs_nothing_when_run_a_second_time(checkout: Checkout) -> None:

@@ -105,6 +105,12 @@ def test_run_job_raises_when_the_disk_refuses(run, code):
     [
         ("UnsupportedError", "no INT8 here", Status.UNSUPPORTED, "no INT8 here"),
         ("UnavailableError", "no GPU;\n buy one", Status.UNAVAILABLE, "no GPU; buy one"),
+        (
+            "DeviceError",
+            "out of GPU memory: 5 MB more asked for",
+            Status.FAILED,
+            "out of GPU memory: 5 MB more asked for",
+        ),
         ("ValueError", "C++ frames\n----\nthe message", Status.FAILED, "ValueError: the message"),
         ("ValueError", "the message\n  [/paddle/common/ddim.h:61]", Status.FAILED, "ValueError: the message"),
         ("ValueError", "", Status.FAILED, "ValueError"),

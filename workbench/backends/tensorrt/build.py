@@ -4,6 +4,7 @@ Networks are strongly typed: precision stands in the graph (workbench/lowering/t
 module is an argument, so that TensorRT-RTX, which builds without a GPU, can show that the calls are right.
 """
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from workbench.backends.gpu.faults import LOWER_DEMAND, memory_ran_out
 from workbench.backends.tensorrt.profile import Profile
 from workbench.errors import DeviceError, UnsupportedError, WorkbenchError
 
+logger = logging.getLogger(__name__)
 MEBIBYTE = 1024 * 1024
 
 
@@ -29,7 +31,7 @@ class Built:
 
 
 def message_log(tensorrt: Any) -> Any:
-    """A logger that prints warnings and errors to the worker's log, and keeps the errors as `errors`."""
+    """A logger of TensorRT's that passes warnings and errors on to ours, and keeps the errors as `errors`."""
 
     class MessageLog(tensorrt.ILogger):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -40,7 +42,7 @@ def message_log(tensorrt: Any) -> Any:
             if severity in (tensorrt.ILogger.ERROR, tensorrt.ILogger.INTERNAL_ERROR):
                 self.errors.append(message)
             if severity not in (tensorrt.ILogger.INFO, tensorrt.ILogger.VERBOSE):
-                print(f"[TensorRT] {message}", flush=True)
+                logger.warning("TensorRT: %s", message)
 
     return MessageLog()
 
