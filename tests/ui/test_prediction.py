@@ -87,6 +87,13 @@ def test_view_offers_what_the_run_has_when_opened(view):
     assert view.sample.options[1] == ("evaluation_001 (truth 1)", 1)
 
 
+def test_view_shows_the_controls_of_the_chosen_input_alone_when_it_changes(view):
+    controls = {"evaluation sample": view.sample, "upload": view.upload, "file on this machine": view.path}
+    for chosen in (*controls, "evaluation sample"):
+        view.given.value = chosen
+        assert [name for name, control in controls.items() if control.layout.display != "none"] == [chosen]
+
+
 def test_view_shows_both_answers_when_asked(view):
     view.backend.value, view.sample.value = "onnxruntime", 2
     view.ask.click()

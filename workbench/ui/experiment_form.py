@@ -39,7 +39,7 @@ from workbench.ui.run_panel import RunPanel, run_label, status_line
 from workbench.ui.ticks import beside, method_rows, place_rows, tick
 from workbench.ui.view import View
 
-WIDE = widgets.Layout(width="95%")
+WIDE = {"width": "95%"}
 LABELS = {"description_width": "11em"}
 FIRST_PLACES = ("fp32", "int8")
 

@@ -37,12 +37,11 @@ class ModelChoice(widgets.VBox):  # type: ignore[misc]
 
     def __init__(self, runs: Path) -> None:
         self._runs = runs
-        wide = widgets.Layout(width="95%")
         self.source = widgets.Dropdown(options=[str(kind) for kind in Source], description="model from")
         self.sample = widgets.Dropdown(options=sorted(SAMPLES), value="digits_mobilenet_v1", description="sample")
         self.zoo = widgets.Dropdown(options=list(read_zoo().models), description="model")
         self.path = widgets.Text(
-            description="path", placeholder="model.onnx, or a Paddle model's folder or .pdmodel", continuous_update=False, layout=wide
+            description="path", placeholder="model.onnx, or a Paddle model's folder or .pdmodel", continuous_update=False, layout={"width": "95%"}
         )  # fmt: skip
         self.upload = UploadControl(
             runs, label="model.onnx, or model.pdmodel and model.pdiparams together (100 MB at most; give the path of a larger one)",

@@ -22,7 +22,8 @@ from workbench.ui.upload_control import UploadControl
 from workbench.ui.view import View
 
 IMAGE_ENDINGS = ".png,.jpg,.jpeg,.bmp,.webp,.tif,.tiff,.ppm,.pgm"
-WIDE = widgets.Layout(width="95%")
+# A mapping: of a layout there is one for all that take it, and hiding one control would hide them all.
+WIDE = {"width": "95%"}
 
 
 class Given(StrEnum):

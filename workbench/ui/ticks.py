@@ -8,8 +8,8 @@ import ipywidgets as widgets
 from workbench.ui.markup import QUIET
 from workbench.ui.recipe_choices import Place
 
-WIDE = widgets.Layout(width="auto", min_width="9em", margin="0 1em 0 4px")
-ROW = widgets.Layout(flex_flow="row wrap", align_items="baseline")
+WIDE = {"width": "auto", "min_width": "9em", "margin": "0 1em 0 4px"}
+ROW = {"flex_flow": "row wrap", "align_items": "baseline"}
 
 
 def tick(name: str, *, value: bool = False, reason: str = "", tooltip: str = "") -> widgets.Checkbox:
