@@ -1,7 +1,8 @@
 """TensorRT without a GPU: python -m benchmarks.trt_check [--only MODEL] [--run FOLDER] [--sm SM89] [--accuracy] [--out FOLDER].
 
 Every quantized model is lowered for TensorRT, with FP32 and with FP16 scales, and TensorRT-RTX builds a plan of it for each GPU
-generation. The exit code is 1 when one of them is refused, or runs a quantized product in float; Turing is only told of. `--accuracy` measures instead what NanoDet-m loses.
+generation. The exit code is 1 when one of them is refused, or runs a quantized product in float; Turing is only told of.
+`--accuracy` measures instead what NanoDet-m loses.
 """
 
 import argparse

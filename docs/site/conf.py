@@ -10,7 +10,8 @@ html_show_copyright = False
 html_show_sphinx = False
 html_math_renderer = "mathml"
 html_search_language = "en"
-templates_path = []
+html_static_path = ["static"]
+html_css_files = ["course.css"]
 
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 4

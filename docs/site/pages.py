@@ -14,6 +14,8 @@ LINK = re.compile(r"\]\(([^)#:\s]+)[^)]*\)")
 # Added by papermill: where this machine kept the results.
 INJECTED = "injected-parameters"
 SOLUTION = "solution"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+POINTER = "The cell below, folded away, has a solution."
 NOT_EXECUTED = "*This notebook was not executed for these pages; they show its text and code.*"
 
 
@@ -31,7 +33,7 @@ def lay_out(root: Path, pages: Path, *, executed: dict[str, Path], solutions: bo
     folder.mkdir()
     for notebook in sorted((root / "notebooks").glob("*.ipynb")):
         page = nbformat.read(executed.get(notebook.stem, notebook), as_version=4)
-        page.cells = [cell for cell in page.cells if shown(cell, solutions=solutions)]
+        page.cells = [prepared(cell, solutions=solutions) for cell in page.cells if shown(cell, solutions=solutions)]
         if notebook.stem not in executed:
             page.cells.insert(1, nbformat.v4.new_markdown_cell(NOT_EXECUTED))
         text = nbformat.writes(page).replace(f"{root}/", "")
@@ -42,6 +44,24 @@ def shown(cell: NotebookNode, *, solutions: bool) -> bool:
     """Whether a cell is on the page."""
     tags = cell.metadata.get("tags", [])
     return INJECTED not in tags and (solutions or SOLUTION not in tags)
+
+
+def prepared(cell: NotebookNode, *, solutions: bool) -> NotebookNode:
+    """The cell as it is on the page: a solution is folded, and no text points to one that is not there.
+
+    A widget that says nothing in HTML, such as a progress bar, is left out.
+    """
+    if SOLUTION in cell.metadata.get("tags", []):
+        cell.metadata.tags.append("hide-cell")
+    if not solutions and cell.cell_type == "markdown":
+        cell.source = cell.source.replace(POINTER, "")
+    if cell.cell_type == "code":
+        cell.outputs = [output for output in cell.outputs if not _is_mute(output.get("data", {}))]
+    return cell
+
+
+def _is_mute(data: dict[str, object]) -> bool:
+    return WIDGET in data and "text/html" not in data
 
 
 def _copy(file: Path, root: Path, pages: Path) -> None:

@@ -71,7 +71,8 @@ def chromium() -> Iterator[Any]:
     """Debian's Chromium; root has to do without its sandbox, which only pages of this machine notice."""
     from playwright.sync_api import expect, sync_playwright
 
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+    # Containers have little shared memory.
+    flags = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     expect.set_options(timeout=LIMIT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)

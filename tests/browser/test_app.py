@@ -12,7 +12,7 @@ def test_app_shows_a_run_and_changes_nothing_when_a_reader_looks_around(page, ap
     shoot("app")
     page.get_by_role("checkbox", name="INT8", exact=True).uncheck()
     page.get_by_text("no INT8 row").first.wait_for()
-    page.get_by_label("Run").select_option("hostile")
+    page.get_by_label("Run", exact=True).select_option("hostile")
     page.get_by_text(hostile_name).first.wait_for()
     assert page.locator("img[src=x]").count() == 0
     assert page.title() != "hostile"

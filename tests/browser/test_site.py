@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*MystReferenceResolver.app")
 ROOT = Path(__file__).parents[2]
 
 

@@ -36,7 +36,7 @@ def test_path_has_every_numbered_notebook_once_when_compared_with_the_folder():
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.stem)
 def test_chapter_has_the_notebooks_title_and_chinese_words_when_read(chapter):
     heading = nbformat.read(NOTEBOOKS / chapter.link, 4).cells[0].source.splitlines()[0]
-    assert heading.lower().endswith(chapter.title.lower())
+    assert chapter.title.lower() in heading.lower()
     assert CHINESE.search(chapter.summary_zh)
     assert chapter.answers.endswith("?")
 

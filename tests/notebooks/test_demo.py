@@ -16,7 +16,7 @@ from workbench.records import Device, Precision, Record, Scope, Status, read_met
 
 pytestmark = pytest.mark.timeout(1200)  # the shipped one takes 4 minutes alone, and three times that beside other tests
 SHIPPED = pytest.param("shipped", marks=pytest.mark.slow)
-QUICK = {"warmup": 2, "repeats": 10, "rounds": 2, "block_runs": 5, "block_seconds": 0.0}
+QUICK = {"warmup": 5, "repeats": 40, "rounds": 4, "block_runs": 10, "block_seconds": 0.0}
 
 
 @pytest.fixture(scope="module", params=["quick", SHIPPED])

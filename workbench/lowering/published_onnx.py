@@ -22,8 +22,8 @@ INTEGER_OPERATORS = ("QLinear", "ConvInteger", "MatMulInteger", "DynamicQuantize
 def take_apart_onnx(source: Model, *, opset: int) -> TakenApart:
     """The float network of an ONNX Model that others quantized, and its ranges; not simplified.
 
-    Raises UnsupportedError for operators that compute in integers themselves
-    or that ONNX does not define, for widths other than 8 bits, and when the network cannot be brought to `opset`.
+    Raises UnsupportedError for operators that compute in integers themselves or that ONNX does not define, for widths other than
+    8 bits, and when the network cannot be brought to `opset`.
     """
     import onnx
 

@@ -47,8 +47,8 @@ class RunProgress:
     @property
     def text(self) -> str:
         """The same in a line."""
-        if not self.stage:
-            return "starting"
+        if not self.stage:  # it has not begun, or it is a suite, which tells of its members
+            return self.lines[-1] if self.lines else "starting"
         jobs = f", {self.done} of {self.total} jobs done" if self.total else ""
         return f"stage {self.number} of {self.stages}: {self.stage}{jobs}"
 
@@ -89,7 +89,7 @@ def _wanted(folder: Path, stage: Stage, recipe: Recipe) -> set[str]:
         return set()
     deployed = json.loads((folder / "stages" / f"{Stage.DEPLOY}.json").read_text(encoding="utf-8"))["cells"]
     ready = [cell_from_dict(found["cell"]) for found in deployed.values() if found["status"] == Status.OK]
-    return {f"evaluate-{cell.key}" if stage is Stage.ACCURACY else f"latency-{cell.key}" for cell in ready}
+    return {f"evaluate-{cell.key}" if stage is Stage.ACCURACY else cell.key for cell in ready}
 
 
 def _possible(planned: Iterable[Cell], records: list[dict[str, Any]]) -> list[Cell]:

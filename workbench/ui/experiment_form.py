@@ -190,7 +190,12 @@ class NewExperiment(View):
         """Offer what this machine can run, and say why it cannot run the rest."""
         self._reasons = possible_places(machine["matrix"])
         self.places = {
-            place: tick(place[2], value=place[1] == "cpu" and place[2] in FIRST_PLACES, reason=reason)
+            place: tick(
+                place[2],
+                value=place[1] == "cpu" and place[2] in FIRST_PLACES,
+                reason=reason,
+                tooltip=f"{place[2]} on {place[0]}, {place[1]}",
+            )
             for place, reason in self._reasons.items()
         }
         for box in self.places.values():

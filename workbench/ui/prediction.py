@@ -102,6 +102,8 @@ class Prediction(View):
         """What the models are asked about; raises InputError where nothing is given."""
         match Given(self.given.value):
             case Given.SAMPLE:
+                if self.sample.value is None:
+                    raise InputError("sample: the task has no evaluation samples; give an input of your own")
                 return int(self.sample.value)
             case Given.UPLOAD:
                 if not self.upload.paths:
