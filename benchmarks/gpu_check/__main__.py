@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from benchmarks.cpu.subjects import REPOSITORY
+from benchmarks.cpu.subjects import DATA, REPOSITORY
 from benchmarks.gpu_check.bundle import write_bundle
 from benchmarks.gpu_check.subjects import subjects
 from benchmarks.gpu_check.table import reasons, result_table, unavailable_table
@@ -26,6 +26,7 @@ from workbench.pipeline.doctor import doctor
 from workbench.records import Device, Metric, Record, Status, read_metrics, read_records
 
 logger = logging.getLogger("gpu-check")
+PRIVATE = {"REPOSITORY": REPOSITORY, "DATA": DATA}
 BAD = (Status.FAILED, Status.CRASHED, Status.TIMEOUT)
 
 
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         problem = "nothing ran: no backend is ready on a GPU of this machine"
     print(table)
     bundle = folder / f"gpu-check-{this_machine().machine_id}.zip"
-    print(f"bundle: {write_bundle(bundle, doctor=found, runs=runs, table=table, repository=REPOSITORY)}")
+    print(f"bundle: {write_bundle(bundle, doctor=found, runs=runs, table=table, folders=PRIVATE)}")
     if problem:
         print(f"gpu-check: {problem}", file=sys.stderr)
     return int(bool(problem))

@@ -22,9 +22,11 @@ KEPT = (
 LARGEST_LOG = 200_000
 
 
-def write_bundle(path: Path, *, doctor: Mapping[str, Any], runs: Sequence[Path], table: str, repository: Path) -> Path:
-    """Write the bundle of finished, or failed, runs; returns its path."""
-    places = private_places(repository, path.parent)
+def write_bundle(
+    path: Path, *, doctor: Mapping[str, Any], runs: Sequence[Path], table: str, folders: Mapping[str, Path]
+) -> Path:
+    """Write the bundle of finished, or failed, runs; returns its path. `folders` are private, by the words that stand for them."""
+    places = private_places(folders | {"RUNS": path.parent})
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("doctor.json", scrub(json.dumps(doctor, indent=1), places))
         file.writestr("versions.txt", versions())
@@ -36,16 +38,11 @@ def write_bundle(path: Path, *, doctor: Mapping[str, Any], runs: Sequence[Path],
     return path
 
 
-def private_places(repository: Path, out: Path) -> dict[str, str]:
-    """Folders and names that tell who ran this and where, by what stands for them; the longest first."""
-    home = Path.home()
-    places = {
-        str(out): "RUNS",
-        str(repository): "REPOSITORY",
-        sys.prefix: "PYTHON",
-        str(home): "HOME",
-    }
-    user = os.environ.get("USER") or home.name
+def private_places(folders: Mapping[str, Path]) -> dict[str, str]:
+    """Folders, also by what they resolve to, and names that tell who ran this and where, by what stands for them; the longest first."""
+    known = folders | {"PYTHON": Path(sys.prefix), "HOME": Path.home()}
+    places = {str(place): word for word, folder in known.items() for place in (folder, folder.resolve())}
+    user = os.environ.get("USER") or Path.home().name
     # A short name, such as `root` or `me`, is part of too many words.
     names = {user: "USER"} if len(user) > 4 else {}
     return dict(sorted(places.items(), key=lambda item: -len(item[0]))) | names

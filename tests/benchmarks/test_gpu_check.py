@@ -139,26 +139,28 @@ def test_recipes_are_valid_when_they_are_checked():
 
 def test_bundle_holds_no_path_of_its_user_when_a_run_is_packed(copy_of_run, tmp_path, monkeypatch):
     monkeypatch.setenv("USER", "wilhelmina")
-    runs = copy_of_run.folder.parent
-    (copy_of_run.folder / "logs" / "extra.log").write_text(f"{Path.home()}/x by wilhelmina in {runs}\n")
-    repository = Path(command.__file__).parents[2]
+    data = tmp_path / "elsewhere" / "data"
+    data.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(data)
+    (copy_of_run.folder / "logs" / "extra.log").write_text(
+        f"{Path.home()}/x by wilhelmina in {tmp_path}/link and {data}\n"
+    )
+    folders = {"REPOSITORY": command.REPOSITORY, "DATA": tmp_path / "link"}
+    doctor = {"cwd": str(command.REPOSITORY)}
     made = write_bundle(
-        tmp_path / "b.zip",
-        doctor={"cwd": str(repository)},
-        runs=[copy_of_run.folder],
-        table=f"at {tmp_path}",
-        repository=repository,
+        tmp_path / "b.zip", doctor=doctor, runs=[copy_of_run.folder], table=f"at {tmp_path}", folders=folders
     )
     with zipfile.ZipFile(made) as file:
         names = file.namelist()
         text = "\n".join(file.read(name).decode() for name in names)
+        assert file.read("run/logs/extra.log").decode() == "HOME/x by USER in DATA and DATA\n"
     assert {"doctor.json", "versions.txt", "table.txt", "run/results.csv", "run/logs/extra.log"} <= set(names)
-    for private in (str(repository), str(tmp_path), f"{Path.home()}/", "wilhelmina"):
+    for private in (str(command.REPOSITORY), str(tmp_path), f"{Path.home()}/", "wilhelmina"):
         assert private not in text, private
 
 
 def test_scrub_takes_the_longest_place_first_when_one_lies_in_another():
-    places = private_places(Path("/data/me/checkout"), Path("/data/me/checkout/runs/out"))
+    places = private_places({"REPOSITORY": Path("/data/me/checkout"), "RUNS": Path("/data/me/checkout/runs/out")})
     assert scrub("/data/me/checkout/runs/out/x /data/me/checkout/y", places) == "RUNS/x REPOSITORY/y"
 
 
