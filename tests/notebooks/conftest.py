@@ -20,7 +20,7 @@ OPEN = "= ...  #"
 WRONG = "= -123.45  #"
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _controls_move_by_themselves() -> Iterator[None]:
     """In every kernel of these tests: a callback that raises is to turn the notebook's verdict bad."""
     with pytest.MonkeyPatch.context() as patch:
