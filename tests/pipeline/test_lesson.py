@@ -1,6 +1,7 @@
 """A recipe that a notebook gives as a dict: carried out once, judged by what the notebook claims."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -62,3 +63,22 @@ def test_lesson_without_a_run_is_judged_by_its_claims_when_concluded(tmp_path):
     with pytest.raises(pipeline.VerdictFailed, match="not borne out: pigs fly"):
         pipeline.conclude_lesson(tmp_path / "mine", {"pigs fly": False})
     assert json.loads((tmp_path / "mine" / "notebooks" / "lesson.result.json").read_text())["verdict"] == "failed"
+
+
+def test_speed_that_is_not_borne_out_is_not_judged_when_other_work_disturbed_the_measurement(tmp_path):
+    claims, speeds = {"water is wet": True}, {"snails are fast": False, "hares are fast": True}
+    verdict = pipeline.conclude_lesson(tmp_path / "mine", claims, speeds=speeds, disturbed=True)
+    assert (verdict["verdict"], verdict["not_judged"]) == ("passed", ["snails are fast"])
+    assert verdict["claims"] == ["water is wet", "snails are fast", "hares are fast"]
+    with pytest.raises(pipeline.VerdictFailed, match="not borne out: snails are fast"):
+        pipeline.conclude_lesson(tmp_path / "mine", claims, speeds=speeds)
+    with pytest.raises(pipeline.VerdictFailed, match="not borne out: pigs fly"):
+        pipeline.conclude_lesson(tmp_path / "mine", {"pigs fly": False}, disturbed=True)
+
+
+def test_lesson_tells_what_disturbed_it_when_its_metrics_say_so(copy_of_run):
+    lesson = pipeline.run_lesson(yaml.safe_load(copy_of_run.recipe.read_text()), str(copy_of_run.folder))
+    quiet = [metric.model_copy(update={"value": 0.0}) for metric in lesson.metrics]
+    assert not replace(lesson, metrics=quiet).disturbances
+    busy = [metric.model_copy(update={"value": 9.0}) if metric.name == "other_load" else metric for metric in quiet]
+    assert "other processes used 9.0 cores" in replace(lesson, metrics=busy).disturbances[0]

@@ -25,6 +25,7 @@ from workbench.pipeline.stages import Experiment, Stage, open_experiment, runs_f
 from workbench.pipeline.verdict import write_verdict
 from workbench.quant.calibration import Calibration
 from workbench.records import Metric, Precision, Record, Status, read_metrics, read_records
+from workbench.report.prose import disturbance_sentences
 from workbench.tasks.base import Task
 from workbench.tasks.loader import load_task
 
@@ -45,6 +46,11 @@ class Lesson:
     def folder(self) -> Path:
         """The run folder."""
         return self.experiment.run.path
+
+    @property
+    def disturbances(self) -> list[str]:
+        """What else the machine did while latency was measured, a sentence for each group; empty when it was quiet."""
+        return disturbance_sentences(self.metrics)
 
     @cached_property
     def task(self) -> Task:
@@ -133,14 +139,25 @@ def _open_written(recipe: dict[str, Any], output_dir: str, *, smoke: bool) -> Ex
     return open_experiment(file, folder, smoke=smoke)
 
 
-def conclude_lesson(lesson: Lesson | Path, claims: Mapping[str, bool]) -> dict[str, Any]:
+def conclude_lesson(
+    lesson: Lesson | Path,
+    claims: Mapping[str, bool],
+    *,
+    speeds: Mapping[str, bool] | None = None,
+    disturbed: bool = False,
+) -> dict[str, Any]:
     """Write the verdict to `<run folder>/notebooks/lesson.result.json`; raises VerdictFailed after writing a bad one.
 
     `claims`: what the notebook says, one sentence each, and whether what it measured bears it out. It is bad when one is not
     borne out, or when a stage has problems. After a smoke run only the problems count: so little data bears nothing out.
-    A lesson without a run gives its folder.
+    `speeds` are claims about time: where other work disturbed the measurement, by the lesson's own account or `disturbed`, one that
+    is not borne out is told (`not_judged`) and not held against the notebook. A lesson without a run gives its folder.
     """
-    reasons = [f"not borne out: {claim}" for claim, holds in claims.items() if not holds]
+    timed = speeds or {}
+    missed = [claim for claim, holds in timed.items() if not holds]
+    busy = disturbed or (isinstance(lesson, Lesson) and bool(lesson.disturbances))
+    held = [claim for claim, holds in claims.items() if not holds] + ([] if busy else missed)
+    reasons = [f"not borne out: {claim}" for claim in held]
     if isinstance(lesson, Path):
         name = lesson.name
     else:
@@ -148,6 +165,5 @@ def conclude_lesson(lesson: Lesson | Path, claims: Mapping[str, bool]) -> dict[s
         reasons = [] if lesson.smoke else reasons
         reasons += [f"{stage}: {problem}" for stage in Stage for problem in problems(lesson.experiment, stage)]
     folder = lesson if isinstance(lesson, Path) else lesson.folder
-    return write_verdict(
-        folder / "notebooks" / "lesson.result.json", reasons=reasons, details={"recipe": name, "claims": list(claims)}
-    )
+    details = {"recipe": name, "claims": [*claims, *timed], "not_judged": missed if busy else []}
+    return write_verdict(folder / "notebooks" / "lesson.result.json", reasons=reasons, details=details)
