@@ -21,7 +21,7 @@ LOWERING = {
     Precision.INT8_FP16: "workbench.lowering.tensorrt:prepare_half_job",
 }
 PRECISIONS = (Precision.INT8, Precision.INT8_FP16)
-DEPLOY = [{"backend": "tensorrt", "device": "gpu", "precision": list(PRECISIONS)}]
+DEPLOY = [{"backend": "tensorrt", "device": "gpu", "precision": [precision.value for precision in PRECISIONS]}]
 NANODET = {"file": str(REPOSITORY / "examples" / "nanodet" / "task.py"), "options": {"data": str(DATA / "coco")}}
 
 # Some steps are enough: what training changes in the graph it changes from the first one on.
@@ -51,14 +51,15 @@ class Subject:
             raise InputError(
                 f"{self.needs.name} is not here: WORKBENCH_CHECK_DATA names the folder that holds models/ and coco/"
             )
-        experiment = pipeline.open_experiment(self._recipe(folder), folder)
+        experiment = pipeline.open_experiment(self.recipe(folder), folder)
         state = pipeline.quantize(experiment)
         for key, made in state["models"].items():
             if made["status"] != Status.OK:
                 raise WorkbenchError(f"{key}: {made['status']}: {made['reason']}")
         return quantized_models(folder)
 
-    def _recipe(self, folder: Path) -> str | Path:
+    def recipe(self, folder: Path) -> str | Path:
+        """The shipped recipe's name, or the file that is written into `folder`."""
         if self.model is None:
             return self.name
         content = {

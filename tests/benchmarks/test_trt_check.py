@@ -9,6 +9,8 @@ import pytest
 
 from benchmarks.trt_check import __main__ as command
 from benchmarks.trt_check.rows import Row, plain_table, reasons
+from benchmarks.trt_check.subjects import SUBJECTS
+from workbench import pipeline
 from workbench.launch import Outcome
 from workbench.models.model import Format, Manifest, Model
 from workbench.models.scales import ActivationRange, Scales
@@ -28,6 +30,13 @@ def test_whole_check_is_green_when_a_run_is_lowered_and_built(finished_run, tmp_
     assert {(row["built"], row["int8_ops"], row["quantized_ops"]) for row in rows if row["sm"] == "SM86"} == {
         ("true", "4", "4")
     }
+
+
+@pytest.mark.parametrize("subject", SUBJECTS.values(), ids=lambda subject: subject.name)
+def test_subject_is_a_recipe_that_opens_when_it_is_written(subject, tmp_path):
+    experiment = pipeline.open_experiment(subject.recipe(tmp_path), tmp_path)
+    assert experiment.recipe.name == subject.name
+    assert experiment.recipe.quantize
 
 
 @pytest.fixture
