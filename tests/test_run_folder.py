@@ -106,7 +106,7 @@ def test_lock_is_free_again_when_its_body_raises(run):
 
 def test_removable_keeps_results_when_not_everything_is_to_go(run):
     fill(run, jobs__a_dot_json=10, models__d1__model=1000, logs__a_dot_log=5, results_dot_csv=7, report_dot_html=9)
-    fill(run, plots__speed_dot_png=11, raw__a_dot_json=3)
+    fill(run, plots__speed_dot_png=11, raw__a_dot_json=3, explore__results_dot_csv=8)
     found = {path.name: size for path, size in removable(run.path, everything=False)}
     assert found == {"jobs": 10, "models": 1000, "logs": 5, "raw": 3}
     assert not set(found) & set(KEPT)

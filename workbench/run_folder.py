@@ -97,6 +97,8 @@ KEPT = (
     "report.html",
     "plots",
     "notebooks",
+    # What somebody saved from `ui.explore`, which no run makes again.
+    "explore",
 )
 
 
