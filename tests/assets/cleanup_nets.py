@@ -130,6 +130,35 @@ def in_place(x: Any) -> Any:
     return y
 
 
+def gates(x: Any) -> Any:
+    """Three spellings of swish."""
+    x = F.silu(nn.Conv2D(3, 8, 3)(x))
+    x = nn.Conv2D(8, 8, 3)(x)
+    x = nn.Conv2D(8, 8, 1)(x * F.sigmoid(x))
+    return F.sigmoid(x) * x
+
+
+def other_gates(x: Any) -> Any:
+    """Sigmoids that are multiplied with something else, or that others read too."""
+    x = stem(x)
+    x = x * F.sigmoid(nn.Conv2D(8, 8, 1)(x))
+    gate = F.sigmoid(x)
+    return x * gate + gate
+
+
+def means(x: Any) -> Any:
+    """A mean over the picture as an attention gate takes it, in two spellings."""
+    x = stem(x)
+    x = x * nn.Conv2D(8, 8, 1)(x.mean([2, 3], keepdim=True))
+    return x.mean([-1, -2], keepdim=True)
+
+
+def other_means(x: Any) -> Any:
+    """Means over other axes, and without the axes that a pooling would leave."""
+    x = stem(x)
+    return x.mean([1], keepdim=True) + x.mean([2], keepdim=True) + x.mean([2, 3]).sum() + x.mean()
+
+
 def shuffles(x: Any) -> Any:
     x = stem(x)
     for channels in (8, 12):
@@ -201,7 +230,7 @@ def any_net(seed: int) -> Net:
                 count, made, 3, padding=1, groups=1 if full else count, bias_attr=choose.choice([None, False])
             )(x)
             x = nn.BatchNorm2D(made)(x) if choose.random() < 0.6 else x
-            return choose.choice([F.relu, F.leaky_relu, F.hardswish, lambda x: x])(x)
+            return choose.choice([F.relu, F.leaky_relu, F.hardswish, F.silu, lambda x: x])(x)
         return {
             "unit": unit,
             "shuffle": shuffle,
@@ -223,8 +252,8 @@ def any_net(seed: int) -> Net:
 NETS: dict[str, Net] = {
     net.__name__: net
     for net in (
-        biases, no_biases, norms, norms_apart, constants, large_constant, identities, in_place, shuffles, shuffle_operators,
-        shuffle_of_three, shuffles_seen, one_by_one, whole_batch, any_height, branches, quantized,
+        biases, no_biases, norms, norms_apart, constants, large_constant, identities, in_place, gates, other_gates, means, other_means,
+        shuffles, shuffle_operators, shuffle_of_three, shuffles_seen, one_by_one, whole_batch, any_height, branches, quantized,
     )
 } | {f"any_{seed}": any_net(seed) for seed in range(16)}  # fmt: skip
 

@@ -4,8 +4,10 @@ Each network is grown from random steps, imported from ONNX, and quantized once;
 on samples that calibration did not see. The yardstick of test_properties.py simulates Paddle, for many more networks.
 """
 
+import itertools
 import random
 
+import numpy as np
 import onnx
 import pytest
 
@@ -17,6 +19,7 @@ NETWORKS = 12  # in one worker, which takes longer to start Paddle than to do on
 YARDSTICK, BACKENDS = "paddle_inference", ("onnxruntime", "openvino")
 MOST_WITHOUT = 2  # networks of one worker that Paddle itself does not run in INT8 (see near_enough)
 LONGEST = 8
+CLEAR_DB = 20.0
 
 
 def any_growth(lowering, seed):
@@ -67,3 +70,39 @@ def test_lowered_networks_are_as_near_as_paddles_int8_model_when_grown_from_rand
     ]
     assert not too_noisy, "\n".join(too_noisy)
     assert sum(measured[YARDSTICK] is not None for measured in outcome.value.values()) >= NETWORKS - MOST_WITHOUT
+
+
+def averaging(lowering, pooling, behind):
+    """A network whose last layer reads an average, as the pooling leaves it, a part of it, or flattened."""
+    network = lowering.Network(*SHAPE)
+    joined = network.add("Concat", network.conv("x"), network.conv("x"), axis=1)
+    window = {"kernel_shape": [16, 16], "strides": [16, 16]} if pooling == "AveragePool" else {}
+    average = network.add(pooling, joined, **window)
+    if not behind:
+        return network.model(network.conv(average, inputs=16, kernel=1))
+    if behind == "Slice":
+        part = network.add(behind, average, *(network.constant(np.array([value])) for value in (0, 8, 1)))
+        return network.model(network.conv(part, kernel=1))
+    shape = [network.constant(np.array([-1, 16]))] if behind == "Reshape" else []
+    # One magnitude everywhere, or Paddle would misread the weight, and so have the product in float.
+    signs = network.constant(np.where(network.random.random((16, 8)) < 0.5, -1, 1).astype(np.float32))
+    bias = network.constant(np.ones(8, np.float32))
+    return network.model(network.add("Gemm", network.add(behind, average, *shape), signs, bias))
+
+
+def test_paddles_int8_model_loses_little_when_an_average_is_narrower_than_what_it_is_taken_of(
+    lowering, noise_task_file, run_native, tmp_path
+):
+    files = {}
+    for pooling, behind in itertools.product(("GlobalAveragePool", "AveragePool"), ("", "Slice", "Flatten", "Reshape")):
+        files[pooling + behind] = tmp_path / f"{pooling}{behind}.onnx"
+        onnx.save(averaging(lowering, pooling, behind), files[pooling + behind])
+    outcome = run_native(
+        "noise_jobs:int8_noise", networks=files, backends=[YARDSTICK], models=tmp_path / "models",
+        task=task_spec(TaskSource(file=noise_task_file, options={"shape": SHAPE}), tmp_path),
+    )  # fmt: skip
+    assert outcome.status == "ok", outcome.reason
+    assert {name: measured["kept_in_float"] for name, measured in outcome.value.items()} == dict.fromkeys(files, 0)
+    assert {
+        name: measured[YARDSTICK] for name, measured in outcome.value.items() if measured[YARDSTICK] < CLEAR_DB
+    } == {}

@@ -184,3 +184,13 @@ def test_gated_activation_runs_in_int8_when_its_product_is_quantized(lowering, n
     kernels = found.kernels()
     assert (kernels["QLinearSigmoid"], kernels["QLinearMul"], kernels["QLinearConv"]) == (1, 1, 2)
     assert found.sqnr > BOUND_DB - 3
+
+
+def test_gated_activation_runs_in_int8_when_its_sigmoid_has_no_range_of_its_own(lowering, network):
+    first = network.conv("x")
+    gated = network.add("Mul", first, network.add("Sigmoid", first, name="gate"))
+    found = lowering(network, network.conv(network.conv(gated)), without=("gate",))
+    kernels = found.kernels()
+    assert (kernels["QLinearSigmoid"], kernels["QLinearMul"], kernels["QLinearConv"]) == (1, 1, 2)
+    assert found.parameters("gate") == (pytest.approx(1 / 255), 0)
+    assert found.sqnr > BOUND_DB - 3

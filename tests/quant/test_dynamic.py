@@ -22,7 +22,7 @@ OPTIONS = {
 }
 NETS = ("tiny", "wide", "products", "shared", "zeros")
 LEVELS = {"w8": 127, "w16": 32767}
-HERE = ("paddle_inference", "onnxruntime", "openvino")
+HERE = ("paddle_inference", "onnxruntime")
 
 
 @pytest.fixture(scope="module")

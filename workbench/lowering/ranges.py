@@ -1,5 +1,6 @@
 """The range of every tensor of an ONNX graph from a Model's scales, and the numbers of its quantizer."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
@@ -58,7 +59,7 @@ def symmetric(interval: Interval, bounds: tuple[float, float]) -> Quantizer:
 
 
 class Ranges:
-    """Range by tensor, for one backend: what the scales say, or what a neighbour with the same values has."""
+    """Range by tensor, for one backend: what the scales say, what a neighbour with the same values has, or its bounds."""
 
     def __init__(self, graph: Graph, scales: Scales, *, backend: str) -> None:
         self._graph = graph
@@ -118,7 +119,7 @@ class Ranges:
         if tensor in self._scales:
             found = self._scales[tensor]
             return Interval(found.minimum, found.maximum, found.absmax)
-        return self._before(tensor) or self._behind(tensor)
+        return self._before(tensor) or self._behind(tensor) or self._guaranteed(tensor)
 
     def _before(self, tensor: str) -> Interval | None:
         """The range of what a movement operator took the values from."""
@@ -137,3 +138,8 @@ class Ranges:
             if reader.op_type in RESHAPING and reader.input[0] == tensor and (found := self.of(reader.output[0])):
                 return found
         return None
+
+    def _guaranteed(self, tensor: str) -> Interval | None:
+        """The bounds that the operators before it set, as those of a Sigmoid: part of what was one operator in Paddle."""
+        low, high = self._graph.bounds(tensor)
+        return Interval(min(low, 0.0), max(high, 0.0), max(-low, high)) if math.isfinite(high - low) else None

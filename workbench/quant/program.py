@@ -15,6 +15,19 @@ from workbench.quant.levels import SMALLEST
 from workbench.quant.paddle_fc import REASON, paddle_scales, survives
 
 SKIPPED = "skip_quant"
+POOLING = "pool2d"
+MOVEMENT = (
+    POOLING,
+    "concat",
+    "reshape2",
+    "transpose2",
+    "flatten_contiguous_range",
+    "flatten2",
+    "squeeze2",
+    "unsqueeze2",
+    "slice",
+)
+"""Operators behind which values have the range that they had before, or a narrower one."""
 
 
 class Operator(StrEnum):
@@ -36,8 +49,8 @@ TRANSPOSED = ("transpose_Y", "trans_y")
 class QuantizedProgram:
     """A float program that is being quantized by Paddle's own passes, the ones behind PaddleSlim's `quant_post_static`.
 
-    Only tensors that feed a quantized operator carry a scale. PaddleSlim puts one on the output of every operator, and
-    oneDNN then runs concat, pooling and reshape in INT8 too, at a cost in accuracy and no gain in time.
+    Only tensors that feed a quantized operator, or an average that does, carry a scale. PaddleSlim puts one on the output
+    of every operator, and oneDNN then runs concat, pooling and reshape in INT8 too, at a cost in accuracy and no gain in time.
     """
 
     def __init__(self, source: Model, operators: Sequence[Operator]) -> None:
@@ -73,9 +86,14 @@ class QuantizedProgram:
         """
         from paddle.base import core
         from paddle.base.framework import IrGraph
-        from paddle.static.quantization.quantization_pass import QuantizationTransformPassV2, QuantWeightPass
+        from paddle.static.quantization.quantization_pass import (
+            AddQuantDequantPassV2,
+            QuantizationTransformPassV2,
+            QuantWeightPass,
+        )
 
         inputs = self._choose(in_float, scales)
+        inputs += self._choose_averages(in_float, scales, inputs)
         place = self._executor.place
         graph = IrGraph(core.Graph(self._program.desc), for_test=True)
         with self._paddle.static.scope_guard(self._scope), faster_graph_passes():
@@ -84,6 +102,10 @@ class QuantizedProgram:
                 weight_quantize_type="channel_wise_abs_max", quantizable_op_type=self._types, skip_pattern=[SKIPPED],
             )  # fmt: skip
             transform.apply(graph)
+            averages = AddQuantDequantPassV2(
+                scope=self._scope, place=place, quantizable_op_type=[POOLING], skip_pattern=[SKIPPED]
+            )
+            averages.apply(graph)
             weights = self._weight_ranges(graph)
             for name in inputs:
                 self._set_scale(name, [scales.activations[name].absmax])
@@ -118,6 +140,26 @@ class QuantizedProgram:
                 else:
                     inputs |= dict.fromkeys(activations)
         return list(inputs)
+
+    def _choose_averages(self, in_float: frozenset[str], scales: Scales, inputs: Sequence[str]) -> list[str]:
+        """Mark the poolings that need no scale of their own; returns what the others read, if it is not among `inputs`.
+
+        An average spans less than what it is taken of. Where only its result has a scale, as the input of a quantized operator, or of
+        one that moves values there, oneDNN's passes hand that one back to what it is taken of, and cut it off (paddlepaddle 3.0.0).
+        """
+        chosen: dict[str, None] = {}
+        scaled = set(inputs)
+        for op in reversed(self._operators):
+            if op.type in MOVEMENT and scaled.intersection(op.output_arg_names):
+                scaled.update(op.input_arg_names)
+            if op.type == POOLING:
+                source = op.input("X")[0]
+                needed = op.attr("pooling_type") == "avg" and op.output("Out")[0] in scaled
+                if needed and source in scales.activations and source not in in_float:
+                    chosen |= {source: None}
+                else:
+                    op._set_attr("op_namescope", SKIPPED)
+        return [name for name in chosen if name not in inputs]
 
     def _is_stored(self, name: str) -> bool:
         block = self._program.global_block()

@@ -20,6 +20,8 @@ from workbench.models.cleanup.random_run import largest_difference, run, run_on_
 from workbench.models.cleanup.remove_dead import remove_dead
 from workbench.models.cleanup.remove_identities import remove_identities
 from workbench.models.cleanup.unshuffle import unshuffle
+from workbench.models.cleanup.write_global_pool import write_global_pool
+from workbench.models.cleanup.write_swish import write_swish
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +36,8 @@ REWRITES: Mapping[str, Callable[[ProgramGraph], int]] = {
     "fold_bias": fold_bias,
     "fold_constants": fold_constants,
     "fold_batch_norm": fold_batch_norm,
+    "write_swish": write_swish,
+    "write_global_pool": write_global_pool,
     "free_batch": free_batch,
     "unshuffle": unshuffle,
     "remove_dead": remove_dead,
