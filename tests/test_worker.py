@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from workbench.errors import InputError
-from workbench.launch import KEPT_VARIABLES, Outcome, Worker, WorkerEnded, run_job, worker_environment
+from workbench.launch import KEPT_VARIABLES, Outcome, Stopped, Worker, WorkerEnded, run_job, worker_environment
 from workbench.records import Status
 
 HERE = Path(__file__).parent
@@ -186,6 +187,15 @@ def test_run_job_times_out_when_the_job_hangs(run):
     assert outcome.status is Status.TIMEOUT
     assert outcome.reason == "no answer within 0.5 s"
     assert time.monotonic() - start < 10
+
+
+def test_run_job_ends_the_worker_when_nobody_waits_any_more(log):
+    stop = threading.Event()
+    with pytest.raises(Stopped):
+        run_job(
+            "jobs:count_slowly", {"steps": 10_000, "step_s": 0.1}, log=log, timeout_s=PATIENCE_S,
+            progress=lambda *_: stop.set(), stop=stop,
+        )  # fmt: skip
 
 
 def test_run_job_waits_when_a_long_job_tells_progress(run):

@@ -7,6 +7,7 @@ which any other process finds it again, shows how far it is, and cancels it.
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -111,8 +112,10 @@ def log_file(folder: Path) -> Path:
 def start(recipe: str | Path, folder: Path, *, smoke: bool = False) -> BackgroundRun:
     """Start `workbench run RECIPE --out FOLDER`; what an earlier run in the folder finished is not done again.
 
-    Raises BusyError when one runs there, InputError when the folder cannot be made, WorkbenchError when the process does not start.
+    Raises BusyError when one runs there, InputError when the folder cannot be made, WorkbenchError when the process does not start;
+    then a folder that was made for it is removed.
     """
+    is_new = not folder.exists()
     folder = RunFolder.create(folder.resolve()).path
     if (earlier := find(folder)) and earlier.state is RunState.RUNNING:
         raise BusyError(f"run folder {folder}: process {earlier.pid} runs in it; wait for it to end, or cancel it")
@@ -132,7 +135,13 @@ def start(recipe: str | Path, folder: Path, *, smoke: bool = False) -> Backgroun
         time.sleep(POLL_S)
     if (found := find(folder)) and found.pid == process.pid:
         return found
-    raise WorkbenchError(f"run folder {folder}: the run did not start; see {log_file(folder)}")
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    said = log_file(folder).read_text(encoding="utf-8", errors="replace").split("\n")
+    if is_new:
+        shutil.rmtree(folder, ignore_errors=True)
+    last = next((line for line in reversed(said) if line.strip()), "it said nothing")
+    raise WorkbenchError(f"run folder {folder}: the run did not start: {last}")
 
 
 def _environment() -> dict[str, str]:

@@ -6,6 +6,7 @@ import io
 import os
 import re
 import sys
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,14 @@ def import_paddle() -> Any:
 def import_paddleslim_quant() -> Any:
     """Import `paddleslim.quant`.
 
-    paddleslim 2.6.0 imports `pkg_resources`, gone from setuptools 81 (the lock holds an older one), and matplotlib's
-    pyplot, which must not look for a display.
+    paddleslim 2.6.0 imports `pkg_resources`, gone from setuptools 81 (the lock holds an older one). It always imports all of itself:
+    nine tenths of that time went into matplotlib's pyplot and scipy's statistics, for two modules of it that nobody
+    here uses and that are empty therefore.
     """
-    os.environ.setdefault("MPLBACKEND", "Agg")
+    for module, name in (("common.analyze_helper", "VarCollector"), ("quant.post_quant_hpo", "quant_post_hpo")):
+        unused: Any = types.ModuleType(f"paddleslim.{module}")
+        setattr(unused, name, None)
+        sys.modules.setdefault(unused.__name__, unused)
     import paddleslim.quant as quant
 
     return quant

@@ -7,6 +7,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -38,6 +39,10 @@ class Outcome:
     seconds: float = 0.0
 
 
+class Stopped(Exception):
+    """Nobody waits for a job any more."""
+
+
 class WorkerEnded(Exception):
     """A worker gave no further message; carries the outcome to record."""
 
@@ -54,16 +59,17 @@ def run_job(
     timeout_s: float,
     threads: int = 1,
     progress: Progress | None = None,
+    stop: threading.Event | None = None,
 ) -> Outcome:
     """Run one function in a worker and wait for it.
 
     `log` gets what the worker prints; `threads` is set before any runtime loads. Raises InputError when the job finds
-    the user's input at fault; every other end is told by the outcome.
+    the user's input at fault, and Stopped, the worker being ended, once `stop` is set; every other end is told by the outcome.
     """
     start = time.monotonic()
     try:
         with Worker(function, arguments, log=log, threads=threads) as worker:
-            message = worker.receive(timeout_s, progress=progress)
+            message = worker.receive(timeout_s, progress=progress, stop=stop)
         return Outcome(Status.OK, message["value"], seconds=time.monotonic() - start)
     except WorkerEnded as ended:
         return ended.outcome
@@ -104,14 +110,16 @@ class Worker:
         except BrokenPipeError:
             raise WorkerEnded(self._crashed()) from None
 
-    def receive(self, timeout_s: float, *, progress: Progress | None = None) -> dict[str, Any]:
+    def receive(
+        self, timeout_s: float, *, progress: Progress | None = None, stop: threading.Event | None = None
+    ) -> dict[str, Any]:
         """Wait for the next message that is not progress.
 
         Raises WorkerEnded when the worker fails, dies or stays silent past `timeout_s` (progress is no silence), InputError
-        when it found the user's input at fault.
+        when it found the user's input at fault, Stopped within POLL_S after `stop` was set.
         """
         while True:
-            message = self._next_message(timeout_s)
+            message = self._next_message(timeout_s, stop)
             if message["kind"] == "progress":
                 if progress is not None:
                     progress(message["done"], message["total"], message["label"])
@@ -135,12 +143,14 @@ class Worker:
         self._process.stdout.close()
         self._process.wait()
 
-    def _next_message(self, timeout_s: float) -> dict[str, Any]:
+    def _next_message(self, timeout_s: float, stop: threading.Event | None) -> dict[str, Any]:
         assert self._process.stdout is not None
         deadline = time.monotonic() + timeout_s
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             while b"\n" not in self._buffer:
+                if stop is not None and stop.is_set():
+                    raise Stopped
                 left = max(0.0, deadline - time.monotonic())
                 # A forked child of a dead worker holds the pipe open: its end alone does not tell.
                 ended = self._process.poll() is not None

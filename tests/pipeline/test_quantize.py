@@ -49,7 +49,9 @@ def test_quantize_shares_statistics_when_only_the_algorithm_differs(quantize, as
     quantize(
         {"method": "static", "algo": "avg"}, {"method": "static", "algo": "KL"}, {"method": "static", "batches": 1}
     )
-    assert asked[0]["kept"] == asked[1]["kept"] != asked[2]["kept"]
+    one, other, follower = asked
+    assert (one["variant"], follower["variant"]) == ("avg", "KL")
+    assert one["kept"] == follower["kept"] != other["kept"]
 
 
 def test_quantize_trains_again_when_the_teacher_changed(quantize, asked, tiny_paddle, tmp_path):

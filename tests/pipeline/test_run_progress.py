@@ -5,6 +5,7 @@ import json
 import pytest
 
 from workbench.background_run import BackgroundRun
+from workbench.pipeline.progress import Bar, progress_file
 from workbench.pipeline.run_progress import run_progress
 from workbench.run_folder import RunFolder
 
@@ -57,6 +58,21 @@ def test_progress_is_told_when_a_job_file_is_half_written(copy_of_run, started):
     next(iter(copy_of_run.jobs("import"))).write_text('{"name": ')
     progress = run_progress(started("01_quantize ...\n", copy_of_run.folder))
     assert (progress.done, progress.total) == (1, 2)
+
+
+def test_progress_counts_the_iterations_of_a_training_when_it_tells_them(copy_of_run, started):
+    copy_of_run.forget("static-hist")
+    run = started("01_quantize ...\n", copy_of_run.folder)
+    log = run.folder / "logs" / "quantize-static-hist.log"
+    log.with_suffix(".job.json").write_text("{}")
+    with Bar("static-hist", log=log) as bar:
+        bar(30, 120, "loss 0.3100")
+        progress = run_progress(run)
+        assert (progress.step.text, progress.done, progress.total) == ("loss 0.3100, 30 of 120", 1, 2)
+        assert progress.share == pytest.approx((1 + 1.25 / 2) / 6)
+        progress_file(log).write_text("{")
+        assert run_progress(run).step is None
+    assert not progress_file(log).exists()
 
 
 def test_progress_shows_the_last_jobs_lines_when_it_has_some(started):

@@ -5,9 +5,10 @@ from typing import Any
 
 from workbench.experiment import Recipe
 from workbench.files import content_hash, file_digest
+from workbench.pipeline.jobs import Job
 from workbench.pipeline.plan import Cell
 from workbench.pipeline.stages import Experiment, Stage, deployment_identity, ready_cells, session_arguments
-from workbench.records import Status
+from workbench.records import Device, Status
 
 
 def accuracy(experiment: Experiment) -> dict[str, Any]:
@@ -15,16 +16,14 @@ def accuracy(experiment: Experiment) -> dict[str, Any]:
     deployed = experiment.load(Stage.DEPLOY)["cells"]
     has_metric = bool(experiment.load(Stage.QUANTIZE)["task"]["metric"])
     with experiment.stage(Stage.ACCURACY):
-        evaluated: dict[str, Any] = {}
-        baselines: dict[tuple[Any, ...], dict[str, Any]] = {}
-        for cell in ready_cells(experiment, deployed) if evaluates(experiment.recipe, has_metric=has_metric) else ():
-            baseline = baselines.get(cell.group)
-            found = _evaluate(experiment, cell, deployed[cell.key], baseline)
-            if baseline and baseline["status"] == found["status"] == Status.OK and has_metric:
-                found["drop"] = _drop(experiment, cell, baseline["predictions"], found["predictions"])
-            if cell.is_baseline:
-                baselines[cell.group] = found
-            evaluated[cell.key] = found
+        wanted = evaluates(experiment.recipe, has_metric=has_metric)
+        cells = ready_cells(experiment, deployed) if wanted else []
+        baselines = [cell for cell in cells if cell.is_baseline]
+        evaluated = _evaluate(experiment, baselines, deployed, {})
+        by_group = {cell.group: evaluated[cell.key] for cell in baselines}
+        evaluated |= _evaluate(experiment, [cell for cell in cells if not cell.is_baseline], deployed, by_group)
+        if has_metric:
+            _compare(experiment, cells, evaluated, by_group)
         state = {"cells": evaluated}
         experiment.save(Stage.ACCURACY, state)
         return state
@@ -36,10 +35,25 @@ def evaluates(recipe: Recipe, *, has_metric: bool) -> bool:
 
 
 def _evaluate(
-    experiment: Experiment, cell: Cell, deployed: dict[str, Any], baseline: dict[str, Any] | None
-) -> dict[str, Any]:
+    experiment: Experiment, cells: list[Cell], deployed: dict[str, Any], baselines: dict[tuple[Any, ...], dict[str, Any]]
+) -> dict[str, dict[str, Any]]:  # fmt: skip
+    """What each cell gives, by key; its outputs are compared with those of its group's baseline where there are any."""
+    jobs = [_evaluation(experiment, cell, deployed[cell.key], baselines.get(cell.group)) for cell in cells]
+    records = experiment.jobs(Stage.ACCURACY, jobs)
+    return {
+        cell.key: {
+            "status": record["status"],
+            "reason": record["reason"],
+            "outputs": job.arguments["outputs"],
+            "predictions": job.arguments["predictions"],
+            **(record["value"] or {}),
+        }
+        for cell, job, record in zip(cells, jobs, records, strict=True)
+    }
+
+
+def _evaluation(experiment: Experiment, cell: Cell, deployed: dict[str, Any], baseline: dict[str, Any] | None) -> Job:
     identity = [deployment_identity(experiment, cell, deployed["prepared"]), _accuracy_settings(experiment)]
-    name = f"evaluate-{cell.key}"
     compare = baseline is not None and baseline["status"] == Status.OK
     predictions = experiment.run.path / "outputs" / f"predictions-{content_hash(identity)}.json"
     outputs = (
@@ -57,37 +71,37 @@ def _evaluate(
         "sqnr_images": measure.sqnr_images if compare or cell.is_baseline else 0,
         "sqnr_outputs": measure.sqnr_outputs,
     }
-    function = "workbench.measure.accuracy:evaluate_job"
-    again = experiment.measures_again(cell) or not predictions.is_file()
-    record = experiment.job(
-        Stage.ACCURACY, name, function, arguments, identity=[identity, compare], threads=cell.threads, again=again
+    return Job(
+        f"evaluate-{cell.key}",
+        "workbench.measure.accuracy:evaluate_job",
+        arguments,
+        identity=[identity, compare],
+        threads=cell.threads,
+        again=experiment.measures_again(cell) or not predictions.is_file(),
+        alone=cell.device is Device.GPU,
     )
-    return {
-        "status": record["status"],
-        "reason": record["reason"],
-        "outputs": str(outputs),
-        "predictions": str(predictions),
-        **(record["value"] or {}),
-    }
 
 
-def _drop(experiment: Experiment, cell: Cell, baseline: str, other: str) -> dict[str, Any] | None:
-    arguments = {
-        "task": experiment.task,
-        "baseline": baseline,
-        "other": other,
-        "resamples": experiment.recipe.measure.bootstrap,
-    }
-    identity = [
-        experiment.task_digest,
-        file_digest(Path(baseline)),
-        file_digest(Path(other)),
-        experiment.recipe.measure.bootstrap,
+def _compare(
+    experiment: Experiment, cells: list[Cell], evaluated: dict[str, Any], baselines: dict[tuple[Any, ...], dict[str, Any]]
+) -> None:  # fmt: skip
+    """Add the drop against its baseline to what each cell gave that has one."""
+    pairs = [
+        (cell, baseline, found)
+        for cell in cells
+        if not cell.is_baseline and (baseline := baselines.get(cell.group))
+        if baseline["status"] == (found := evaluated[cell.key])["status"] == Status.OK
     ]
-    record = experiment.job(
-        Stage.ACCURACY, f"drop-{cell.key}", "workbench.measure.accuracy:drop_job", arguments, identity=identity
-    )
-    return record["value"] if record["status"] == Status.OK else None
+    jobs = [_drop(experiment, cell, baseline["predictions"], found["predictions"]) for cell, baseline, found in pairs]
+    for (_, _, found), record in zip(pairs, experiment.jobs(Stage.ACCURACY, jobs), strict=True):
+        found["drop"] = record["value"] if record["status"] == Status.OK else None
+
+
+def _drop(experiment: Experiment, cell: Cell, baseline: str, other: str) -> Job:
+    resamples = experiment.recipe.measure.bootstrap
+    arguments = {"task": experiment.task, "baseline": baseline, "other": other, "resamples": resamples}
+    identity = [experiment.task_digest, file_digest(Path(baseline)), file_digest(Path(other)), resamples]
+    return Job(f"drop-{cell.key}", "workbench.measure.accuracy:drop_job", arguments, identity)
 
 
 def _accuracy_settings(experiment: Experiment) -> dict[str, Any]:

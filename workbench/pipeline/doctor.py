@@ -1,6 +1,7 @@
 """What this machine can run, and what to install for the rest."""
 
 import tempfile
+import threading
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from workbench.backends.registry import BACKENDS
 from workbench.gpu_generations import GENERATIONS, capability_of, nearest
 from workbench.launch import run_job
 from workbench.machine import ISA_MEANING, Machine, this_machine
-from workbench.records import Precision, Status
+from workbench.pipeline.jobs import run_together
+from workbench.records import Device, Precision, Status
 
 PROBE_TIMEOUT_S = 120
 
@@ -24,7 +26,9 @@ def doctor() -> dict[str, Any]:
     """
     machine = this_machine()
     isa = {flag: {"present": flag in machine.isa, "meaning": meaning} for flag, meaning in ISA_MEANING.items()}
-    rows = [row for backend in BACKENDS for row in _rows(backend)]
+    asked = [(name, device) for name, backend in BACKENDS.items() for device in backend.precisions]
+    answers = run_together(_ask, asked)
+    rows = [row for (name, device), answer in zip(asked, answers, strict=True) for row in _rows(name, device, answer)]
     findings = [asdict(finding) for finding in diagnose(installed())]
     return {"machine": machine.as_dict(), "isa": isa, "gpus": _gpus(machine), "findings": findings, "matrix": rows}
 
@@ -49,33 +53,31 @@ def _gpus(machine: Machine) -> list[dict[str, Any]]:
     ]
 
 
-def _rows(name: str) -> list[dict[str, str]]:
+def _rows(name: str, device: Device, answer: dict[str, str]) -> list[dict[str, str]]:
     backend = BACKENDS[name]
     rows = []
-    for device, precisions in backend.precisions.items():
-        answer = _ask(name, device)
-        for precision in sorted(precisions):
-            reason = answer["reason"] or backend.lacks(precision, device, this_machine())
-            rows.append(
-                {
-                    "backend": name,
-                    "device": str(device),
-                    "precision": str(precision),
-                    "status": "unavailable" if reason else "ready",
-                    "reason": reason,
-                    "install": answer["install"] if answer["reason"] else "",
-                    "version": answer["version"],
-                }
-            )
+    for precision in sorted(backend.precisions[device]):
+        reason = answer["reason"] or backend.lacks(precision, device, this_machine())
+        rows.append(
+            {
+                "backend": name,
+                "device": str(device),
+                "precision": str(precision),
+                "status": "unavailable" if reason else "ready",
+                "reason": reason,
+                "install": answer["install"] if answer["reason"] else "",
+                "version": answer["version"],
+            }
+        )
     return rows
 
 
-def _ask(backend: str, device: str) -> dict[str, str]:
-    arguments = {"backend": backend, "device": device}
+def _ask(asked: tuple[str, Device], stop: threading.Event) -> dict[str, str]:
+    arguments = dict(zip(("backend", "device"), asked, strict=True))
     with tempfile.TemporaryDirectory() as scratch:
         outcome = run_job(
-            "workbench.backends.probe:probe_job", arguments, log=Path(scratch) / "probe.log", timeout_s=PROBE_TIMEOUT_S
-        )
+            "workbench.backends.probe:probe_job", arguments, log=Path(scratch) / "probe.log", timeout_s=PROBE_TIMEOUT_S, stop=stop
+        )  # fmt: skip
     if outcome.status is Status.OK:
         answer: dict[str, str] = outcome.value
         return answer

@@ -1,5 +1,7 @@
 """Stage 1: import the FP32 model and make the quantized ones."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from workbench.backends.registry import BACKENDS
@@ -9,6 +11,7 @@ from workbench.files import content_hash, file_digest
 from workbench.machine import this_machine
 from workbench.models.importers import files_beside, source_files
 from workbench.models.model import Model
+from workbench.pipeline.jobs import Job
 from workbench.pipeline.plan import FLOAT_MODEL, model_key, variant_of
 from workbench.pipeline.search import Base, keep_within_target
 from workbench.pipeline.sources import at_hand, fetched
@@ -31,9 +34,13 @@ def quantize(experiment: Experiment) -> dict[str, Any]:
         task = _check_task(experiment)
         trainable = _trainable(experiment, source)
         models = {FLOAT_MODEL: {"status": Status.OK, "reason": "", "digest": source.digest, "seconds": None}}
-        for entry, parsed in zip(experiment.recipe.quantize, options, strict=True):
-            given = trainable if parsed.trains else source
-            models[model_key(entry)] = _quantize(experiment, given, entry, parsed, task)
+        jobs = [
+            _quantization(experiment, trainable if parsed.trains else source, entry, parsed, task)
+            for entry, parsed in zip(experiment.recipe.quantize, options, strict=True)
+        ]
+        records = _make(experiment, jobs)
+        for entry, job, record in zip(experiment.recipe.quantize, jobs, records, strict=True):
+            models[model_key(entry)] = _made(experiment, entry, job, record, task=task, source=source)
         state = {"task": task, "models": models}
         experiment.save(Stage.QUANTIZE, state)
         return state
@@ -78,7 +85,7 @@ def _import(experiment: Experiment, *, keep_batch_norms: bool = False) -> Model:
         source.model_dump(mode="json", exclude={"path", "params"}),
         [file_digest(file) for file in source_files(source)],
         {file.name: file_digest(file) for file in files_beside(source)},
-        versions("paddlepaddle", "x2paddle"),
+        versions("quant-workbench", "paddlepaddle", "x2paddle"),
         keep_batch_norms,
         _strips_nms_if_there(experiment),
     ]
@@ -106,22 +113,21 @@ def _options(experiment: Experiment, entry: Quantization) -> MethodOptions:
     return parsed.located(experiment.recipe.model, experiment.recipe_file.parent, fetch=fetched)
 
 
-def _quantize(
+def _quantization(
     experiment: Experiment, source: Model, entry: Quantization, parsed: MethodOptions, task: dict[str, Any]
-) -> dict[str, Any]:
+) -> Job:
     method = METHODS[entry.method]
     options = parsed.model_dump(mode="json")
     read = [file_digest(file) for file in parsed.files(experiment.recipe_file.parent)]
     made_from = [entry.method, source.digest, task["task_digest"], read]
     key = content_hash([made_from, parsed.kept_identity(), versions("paddlepaddle")])
-    kept = experiment.run.path / "kept" / f"{key}.npz"
     arguments = {
         "model": str(source.folder),
         "task": experiment.task,
         "method": entry.method,
         "options": options,
         "variant": variant_of(entry),
-        "kept": str(kept),
+        "kept": str(experiment.run.path / "kept" / f"{key}.npz"),
         "models": str(experiment.run.models),
     }
     identity = [
@@ -130,10 +136,26 @@ def _quantize(
         variant_of(entry),
         versions("quant-workbench", "paddlepaddle", "paddleslim"),
     ]
-    record = experiment.job(
-        Stage.QUANTIZE, model_key(entry), method.job, arguments, identity=identity, threads=this_machine().cores
-    )
+    return Job(model_key(entry), method.job, arguments, identity, threads=this_machine().cores)
+
+
+def _make(experiment: Experiment, jobs: list[Job]) -> list[dict[str, Any]]:
+    """Run the jobs, which use all cores, one at a time; those that only read what another one keeps follow, several at once."""
+    first: dict[str, Job] = {}
+    for job in jobs:
+        first.setdefault(job.arguments["kept"], job)
+    followers = [replace(job, threads=1) for job in jobs if job not in first.values()]
+    ordered = [*first.values(), *followers]
+    records = dict(zip((job.key for job in ordered), experiment.jobs(Stage.QUANTIZE, ordered), strict=True))
+    return [records[job.key] for job in jobs]
+
+
+def _made(
+    experiment: Experiment, entry: Quantization, job: Job, record: dict[str, Any], *, task: dict[str, Any], source: Model
+) -> dict[str, Any]:  # fmt: skip
+    """What the state says of a model, within the accuracy asked for where one was."""
     value = record["value"] or {"digest": "", "seconds": None}
+    kept = Path(job.arguments["kept"])
     if value["digest"]:
         model = Model.open(experiment.run.models / value["digest"], verify=True)
         if entry.accuracy is not None:

@@ -14,6 +14,7 @@ from workbench.experiment import Recipe, read_recipe
 from workbench.machine import this_machine
 from workbench.notebooks import STAGE_NOTEBOOKS
 from workbench.pipeline.plan import Cell, cell_from_dict, cells, model_key
+from workbench.pipeline.progress import progress_file
 from workbench.pipeline.stages import Stage
 from workbench.records import Status
 
@@ -23,10 +24,29 @@ IMPORT = "import"
 
 
 @dataclass(frozen=True)
+class Step:
+    """How far a job at work is: iterations of a training, samples, bytes."""
+
+    done: int
+    total: int
+    label: str
+
+    @property
+    def share(self) -> float:
+        """How much of the job is done, 0 to 1; 0 where that is not known."""
+        return self.done / self.total if self.total else 0.0
+
+    @property
+    def text(self) -> str:
+        """The same in words."""
+        return f"{self.label}, {self.done} of {self.total}" if self.total else self.label
+
+
+@dataclass(frozen=True)
 class RunProgress:
     """The stage at work, the jobs of it that are done of those that there are (both 0 where that is not known), and what was said last.
 
-    `stage` is empty before the first one; `job` is the job that was started last.
+    `stage` is empty before the first one; `job` is the job that was started last, `step` how far that is, where it tells.
     """
 
     stage: str
@@ -35,13 +55,14 @@ class RunProgress:
     done: int
     total: int
     job: str
+    step: Step | None
     lines: tuple[str, ...]
     job_lines: tuple[str, ...]
 
     @property
     def share(self) -> float:
         """How much of the run is done, 0 to 1, every stage counting the same."""
-        within = self.done / self.total if self.total else 0.0
+        within = (self.done + (self.step.share if self.step else 0.0)) / self.total if self.total else 0.0
         return min(1.0, (max(0, self.number - 1) + within) / self.stages)
 
     @property
@@ -64,8 +85,8 @@ def run_progress(run: BackgroundRun, *, lines: int = 8) -> RunProgress:
     job = _current_job(run)
     job_lines = _last_lines(job)[-lines:] if job else []
     return RunProgress(
-        stage, number, len(names), done, total, job.stem if job else "", tuple(said[-lines:]), tuple(job_lines)
-    )
+        stage, number, len(names), done, total, job.stem if job else "", _step(job), tuple(said[-lines:]), tuple(job_lines)
+    )  # fmt: skip
 
 
 def _jobs(folder: Path, stage: str) -> tuple[int, int]:
@@ -121,6 +142,14 @@ def _current_job(run: BackgroundRun) -> Path | None:
     started = [(file.stat().st_mtime, file) for file in (run.folder / "logs").glob("*.job.json")]
     time, newest = max(started, default=(0.0, None))
     return newest.with_suffix("").with_suffix(".log") if newest and time >= run.process_start else None
+
+
+def _step(job: Path | None) -> Step | None:
+    """How far the worker with this log is; None when it has ended, or does not tell."""
+    try:
+        return Step(**json.loads(progress_file(job).read_text(encoding="utf-8"))) if job else None
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def _last_lines(log: Path) -> list[str]:

@@ -2,11 +2,14 @@
 
 import json
 import logging
-from collections.abc import Iterator
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from workbench.models.model import MANIFEST, Model
 from workbench.models.sample import SAMPLES
 from workbench.models.side_files import find_deploy_file
 from workbench.models.zoo import float_archive
+from workbench.pipeline.jobs import Job, run_together
 from workbench.pipeline.plan import Cell, cell_from_dict, cells, matching, variant_of
 from workbench.pipeline.progress import Bar
 from workbench.quant.registry import METHODS
@@ -122,25 +126,47 @@ class Experiment:
 
     def job(self, stage: Stage, name: str, function: str, arguments: dict[str, Any], *, identity: Any, threads: int = 1,
             again: bool | None = None) -> dict[str, Any]:  # fmt: skip
-        """Run a job unless one of the same identity is finished; returns its record (status, reason, value, seconds).
+        """One job, as `jobs` does it; returns its record."""
+        return self.jobs(stage, [Job(name, function, arguments, identity, threads=threads, again=again)])[0]
 
-        `identity` is all that the job's value depends on. A record that is not `ok` is tried again the next time.
+    def jobs(self, stage: Stage, jobs: Sequence[Job]) -> list[dict[str, Any]]:
+        """Run jobs that need nothing of each other, unless they are finished; returns their records (status, reason, value, seconds).
+
+        Where there are cores for it several run at once: never so for what is timed (stage `latency` has no jobs of this kind). A
+        record that is not `ok` is tried again the next time.
         """
-        key = content_hash([function, identity])
-        if not (self.fresh if again is None else again):
-            record = self.run.finished(stage, key)
-            if record is not None and self._still_there(record["value"]):
-                return record
-        with Bar(name) as bar:
+        records = {}
+        missing: dict[tuple[bool, int], dict[str, Job]] = defaultdict(dict)
+        for job in jobs:
+            record = self._finished(stage, job)
+            if record is None:
+                missing[job.alone, job.threads].setdefault(job.key, job)
+            else:
+                records[job.key] = record
+        for (alone, threads), unlike in missing.items():
+            made = run_together(partial(self._run, stage), list(unlike.values()), threads=threads, alone=alone)
+            records |= dict(zip(unlike, made, strict=True))
+        return [records[job.key] for job in jobs]
+
+    def _finished(self, stage: Stage, job: Job) -> dict[str, Any] | None:
+        if self.fresh if job.again is None else job.again:
+            return None
+        record = self.run.finished(stage, job.key)
+        return record if record is not None and self._still_there(record["value"]) else None
+
+    def _run(self, stage: Stage, job: Job, stop: threading.Event) -> dict[str, Any]:
+        log = self.run.log(f"{stage}-{job.name}")
+        with Bar(job.name, log=log) as bar:
             outcome = run_job(
-                function,
-                arguments,
-                log=self.run.log(f"{stage}-{name}"),
+                job.function,
+                job.arguments,
+                log=log,
                 timeout_s=self.recipe.measure.timeout_s,
-                threads=threads,
+                threads=job.threads,
                 progress=bar,
+                stop=stop,
             )
-        return self.keep(stage, key, name, outcome)
+        return self.keep(stage, job.key, job.name, outcome)
 
     def keep(self, stage: Stage, key: str, name: str, outcome: Outcome) -> dict[str, Any]:
         """Write a job's record and return it."""
