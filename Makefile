@@ -4,6 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 PIP_FLAGS := -qq --no-input --disable-pip-version-check --root-user-action=ignore --no-deps
 PIP_INSTALL := $(BIN)/python -m pip install $(PIP_FLAGS)
+HAS_PYTHON = command -v "$(PYTHON)" >/dev/null || { echo "No $(PYTHON) here: use make PYTHON=/path/to/python3.11" >&2; exit 1; }
 # Two test files at once: much of a test is waiting for a worker with one thread.
 # In the order of tests/conftest.py: xdist's own, by number of tests, starts the longest files last.
 AT_ONCE := -n 2 --dist loadfile --no-loadscope-reorder
@@ -82,7 +83,7 @@ clean: ## remove .venv, .venv-bench, .venv-gpu and the tools' caches; runs/ stay
 # Two steps, each with a stamp touched last: a change of pyproject.toml alone does not download anything again, and what was
 # cut off half-way starts anew. --clear, so that nothing stays that left the lock. pip itself is the one that venv brings.
 .venv/.locked: requirements/cpu.lock
-	@command -v "$(PYTHON)" >/dev/null || { echo "No $(PYTHON) here: use make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(HAS_PYTHON)
 	@"$(PYTHON)" requirements/check_machine.py
 	@echo "Setting up .venv: about 3 minutes and 2 GB, this once"
 	@"$(PYTHON)" -m venv --clear .venv
@@ -101,11 +102,16 @@ $(INSTALLED): .venv/.locked pyproject.toml
 	then touch $@; else rm -rf .venv-bench; fi
 
 # Not locked: two of its packages are on Paddle's and NVIDIA's own indexes, which environment.yml names. Dependencies are wanted here.
-.venv-gpu/.installed: environment.yml pyproject.toml requirements/gpu_requirements.py
-	@"$(PYTHON)" requirements/check_machine.py
+# The libraries are what its opencv-python leaves to the system.
+.venv-gpu/.listed: environment.yml requirements/gpu_requirements.py
+	@$(HAS_PYTHON)
+	@"$(PYTHON)" requirements/check_machine.py libGL.so.1 libgthread-2.0.so.0
 	@echo "Setting up .venv-gpu: several GB, this once"
 	@"$(PYTHON)" -m venv --clear .venv-gpu
 	@"$(PYTHON)" requirements/gpu_requirements.py environment.yml > .venv-gpu/requirements.txt
 	@.venv-gpu/bin/python -m pip install $(filter-out --no-deps,$(PIP_FLAGS)) -r .venv-gpu/requirements.txt
+	@touch $@
+
+.venv-gpu/.installed: .venv-gpu/.listed pyproject.toml
 	@.venv-gpu/bin/python -m pip install $(PIP_FLAGS) --no-build-isolation -e .
 	@touch $@

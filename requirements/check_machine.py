@@ -1,4 +1,7 @@
-"""Say in one line why the locked packages cannot be installed here, before anything is downloaded."""
+"""Say in one line why the packages cannot be installed here, before anything is downloaded.
+
+Arguments are libraries that must be there besides what Paddle's wheel leaves to the system.
+"""
 
 import ctypes
 import importlib.util
@@ -12,8 +15,11 @@ if sysconfig.get_platform() != "linux-x86_64" or platform.libc_ver()[0] != "glib
     sys.exit(f"The lock is for x86-64 Linux with glibc, not {platform.platform()}")
 if importlib.util.find_spec("ensurepip") is None:
     sys.exit("This Python cannot make virtual environments: apt-get install python3.11-venv")
-try:
-    # Paddle's wheel leaves it to the system.
-    ctypes.CDLL("libgomp.so.1")
-except OSError:
-    sys.exit("libgomp.so.1, which Paddle needs, is missing: apt-get install libgomp1")
+DEBIAN = {"libgomp.so.1": "libgomp1", "libGL.so.1": "libgl1", "libgthread-2.0.so.0": "libglib2.0-0"}
+for library in ("libgomp.so.1", *sys.argv[1:]):
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        sys.exit(
+            f"{library}, which {'Paddle' if 'gomp' in library else 'OpenCV'} needs, is missing: apt-get install {DEBIAN[library]}"
+        )

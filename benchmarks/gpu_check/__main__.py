@@ -24,6 +24,7 @@ from workbench.files import write_text
 from workbench.machine import this_machine
 from workbench.pipeline.doctor import doctor
 from workbench.records import Device, Metric, Record, Status, read_metrics, read_records
+from workbench.worker import refused_by_system
 
 logger = logging.getLogger("gpu-check")
 PRIVATE = {"REPOSITORY": REPOSITORY, "DATA": DATA}
@@ -37,7 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Workers import this package by name.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
     folder = options.out.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"gpu-check: {refused_by_system(error)}", file=sys.stderr)
+        return 2
     found = doctor()
     told = [f"broken: {finding['problem']}; {finding['cure']}" for finding in found["findings"]]
     runs: list[Path] = []

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmarks.trt_check.rows import aligned
 from workbench.records import Device, Metric, Record, Status
 
 HEADINGS = (
@@ -39,12 +40,6 @@ def reasons(records: Sequence[Record]) -> list[str]:
     """A line for each row on GPU that is not `ok`."""
     rows = [row for row in records if row.device is Device.GPU and row.status is not Status.OK]
     return [f"{row.model} on {row.backend}, {_precision(row)}: {row.status}: {row.reason}" for row in rows]
-
-
-def aligned(lines: Sequence[Sequence[str]]) -> str:
-    """Columns of equal width."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
 def _line(row: Record, records: Sequence[Record], metrics: Sequence[Metric]) -> tuple[str, ...]:

@@ -15,11 +15,12 @@ from pathlib import Path
 from benchmarks.cpu.subjects import REPOSITORY
 from benchmarks.trt_check.accuracy import measure, shortfalls, write_accuracy
 from benchmarks.trt_check.rows import Row, plain_table, reasons, write_rows
-from benchmarks.trt_check.subjects import LOWERING, PRECISIONS, SUBJECTS, quantized_models
+from benchmarks.trt_check.subjects import PRECISIONS, SUBJECTS, lowering, quantized_models
 from workbench.errors import InputError, WorkbenchError
 from workbench.launch import Outcome, run_job
 from workbench.models.model import Model
 from workbench.records import Precision, Status
+from workbench.worker import refused_by_system
 
 logger = logging.getLogger("trt-check")
 GENERATIONS = ("SM75", "SM80", "SM86", "SM89", "SM120")
@@ -34,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = options.out.resolve()
     try:
         return _accuracy(folder, options.images) if options.accuracy else _plans(options, folder)
-    except WorkbenchError as error:
-        print(error, file=sys.stderr)
+    except (WorkbenchError, OSError) as error:
+        print(refused_by_system(error) if isinstance(error, OSError) else error, file=sys.stderr)
         return 1
 
 
@@ -80,7 +81,7 @@ def _of_precision(model: Model, precision: Precision, folder: Path, generations:
     logger.info("%s %s", model.label, precision)
     name = f"{model.digest}-{precision}"
     arguments = {"model": str(model.folder), "models": str(models)}
-    made = _job(LOWERING[precision], arguments, folder, f"{name}-lower")
+    made = _job(lowering(model, precision), arguments, folder, f"{name}-lower")
     if made.status is not Status.OK:
         reason = f"lowering: {made.reason}"
         return _no_rows(manifest.name, manifest.method, manifest.variant, generations, made.status, reason, [precision])
@@ -89,7 +90,7 @@ def _of_precision(model: Model, precision: Precision, folder: Path, generations:
     rows = []
     for sm in generations:
         arguments = {"network": str(lowered.onnx_file), "sm": sm}
-        outcome = _job("workbench.lowering.rtx_plan:build_job", arguments, folder, f"{name}-{sm}")
+        outcome = _job("workbench.backends.tensorrt.rtx_plan:build_job", arguments, folder, f"{name}-{sm}")
         row = Row(manifest.name, manifest.method, manifest.variant, precision, sm, built=False, float_ops=left)
         rows.append(_filled(row, outcome))
     return rows
@@ -145,6 +146,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=64, help="evaluation images, with --accuracy")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "runs" / "trt-check", help="folder of the results")
     options = parser.parse_args(arguments)
+    if options.images < 1:
+        parser.error(f"argument --images: {options.images} is none; give 1 or more")
     options.only = options.only or ([] if options.run else list(SUBJECTS))
     options.sm = options.sm or list(GENERATIONS)
     return options

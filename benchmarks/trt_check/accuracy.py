@@ -14,7 +14,7 @@ import yaml
 
 from benchmarks.cpu.subjects import DATA
 from benchmarks.trt_check.rows import aligned
-from benchmarks.trt_check.subjects import LOWERING, NANODET, PRECISIONS
+from benchmarks.trt_check.subjects import NANODET, PRECISIONS, lowering
 from workbench import pipeline
 from workbench.errors import InputError, WorkbenchError
 from workbench.files import write_text
@@ -94,7 +94,7 @@ class _Evaluation:
         source = Model.open(self._experiment.run.models / digest)
         logger.info("%s %s", source.label, precision)
         models = str(self._folder / "models")
-        made = self._job(LOWERING[precision], model=str(source.folder), models=models)
+        made = self._job(lowering(source, precision), model=str(source.folder), models=models)
         predictions = self._folder / f"{digest}-{precision}.json"
         found = self._job(
             "workbench.measure.accuracy:evaluate_job",

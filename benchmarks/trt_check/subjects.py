@@ -10,16 +10,13 @@ import yaml
 
 from benchmarks.cpu.subjects import DATA, REPOSITORY
 from workbench import pipeline
+from workbench.backends.base import Settings
+from workbench.backends.registry import BACKENDS
 from workbench.errors import InputError, WorkbenchError
 from workbench.files import write_text
 from workbench.models.model import Model
-from workbench.records import Precision, Status
+from workbench.records import Device, Precision, Status
 
-LOWERING = {
-    Precision.FP32: "workbench.lowering.tensorrt:prepare_job",
-    Precision.INT8: "workbench.lowering.tensorrt:prepare_job",
-    Precision.INT8_FP16: "workbench.lowering.tensorrt:prepare_half_job",
-}
 PRECISIONS = (Precision.INT8, Precision.INT8_FP16)
 DEPLOY = [{"backend": "tensorrt", "device": "gpu", "precision": [precision.value for precision in PRECISIONS]}]
 NANODET = {"file": str(REPOSITORY / "examples" / "nanodet" / "task.py"), "options": {"data": str(DATA / "coco")}}
@@ -33,6 +30,11 @@ STEPS = {"epochs": 1, "batch_size": 16, "learning_rate": 0.0001}
 TRAINED = [{"method": method, "train": STEPS} for method in ("qat", "pact", "distill")] + [
     {"method": "prune_qat", "prune": {"flops": 0.3}, "train": STEPS}
 ]
+
+
+def lowering(model: Model, precision: Precision) -> str:
+    """The worker job that makes of a Model what TensorRT takes."""
+    return BACKENDS["tensorrt"].prepare_function(model, Settings(device=Device.GPU, precision=precision))
 
 
 @dataclass(frozen=True)

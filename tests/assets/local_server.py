@@ -1,5 +1,6 @@
 """A web server of the workbench in a process of its own, as `make lab` and `make app` start it."""
 
+import contextlib
 import os
 import re
 import socket
@@ -74,12 +75,11 @@ class LocalServer:
     def listening(self) -> set[str]:
         """Addresses at which it, its kernels included, takes connections."""
         family = [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(recursive=True)]
-        return {
-            found.laddr.ip
-            for process in family
-            for found in process.net_connections(kind="inet")
-            if found.status == psutil.CONN_LISTEN
-        }
+        found = []
+        for process in family:
+            with contextlib.suppress(psutil.NoSuchProcess):  # a child that has ended meanwhile
+                found += process.net_connections(kind="inet")
+        return {connection.laddr.ip for connection in found if connection.status == psutil.CONN_LISTEN}
 
     def _open(self, path: str, *, method: str = "GET") -> tuple[str, Message]:
         request = urllib.request.Request(self.url(path), method=method, headers={"Authorization": f"token {TOKEN}"})

@@ -5,7 +5,8 @@ from typing import Any
 
 from native_jobs import outcome
 
-from workbench.backends.tensorrt.build import Built, build_plan, message_log
+from workbench.backends.tensorrt.build import Built, build_plan, limited
+from workbench.backends.tensorrt.messages import message_log
 from workbench.worker import Channel
 
 
@@ -16,16 +17,16 @@ def build_many(channel: Channel, *, cases: dict[str, dict[str, Any]]) -> dict[st
     made: dict[str, Built] = {}
 
     def build(name: str, case: dict[str, Any]) -> dict[str, Any]:
-        ranges = {key: tuple(tuple(shape) for shape in shapes) for key, shapes in case["profile"].items()}
+        bounds = {int(number): tuple(tuple(shape) for shape in shapes) for number, shapes in case["profile"].items()}
         kept = case.get("timing_cache", "")
         timing_cache = made[kept].timing_cache if kept in made else kept.encode()
         made[name] = build_plan(
             tensorrt_rtx_bindings,
             Path(case["network"]),
-            profile=ranges,
+            log=message_log(tensorrt_rtx_bindings),
+            profile=bounds,
+            configure=limited(tensorrt_rtx_bindings, workspace_mb=256, level=1),
             timing_cache=timing_cache,
-            workspace_mb=256,
-            level=1,
         )
         return {"inputs": made[name].inputs, "outputs": made[name].outputs, "size": len(made[name].plan)}
 
@@ -38,4 +39,4 @@ def load(channel: Channel, *, plan: str) -> dict[str, Any]:
 
     log = message_log(tensorrt_rtx_bindings)
     engine = tensorrt_rtx_bindings.Runtime(log).deserialize_cuda_engine(plan.encode())
-    return {"loaded": engine is not None, "errors": log.errors}
+    return {"loaded": engine is not None, "complaint": log.complaint(), "asked again": log.complaint()}

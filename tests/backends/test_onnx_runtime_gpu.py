@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from workbench.backends.base import Settings
-from workbench.backends.onnx_runtime_gpu import Provider, chosen_provider, provider_list, refuse_fallback
+from workbench.backends.onnx_runtime_providers import Provider, chosen_provider, provider_list, refuse_fallback
 from workbench.backends.registry import BACKENDS
 from workbench.errors import UnavailableError, UnsupportedError
 from workbench.models.model import Format, Model
@@ -15,12 +15,17 @@ CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
 
 
 @pytest.fixture(scope="module")
-def found(finished_run, session_inputs, run_native, tmp_path_factory):
+def onnx_model(finished_run):
     models = [Model.open(folder) for folder in finished_run.folder.joinpath("models").iterdir()]
     (model,) = [m for m in models if m.manifest.format is Format.ONNX and m.manifest.precision == "fp32"]
+    return model
+
+
+@pytest.fixture(scope="module")
+def found(onnx_model, session_inputs, run_native, tmp_path_factory):
     outcome = run_native(
         "gpu_jobs:onnx_runtime",
-        model=model.folder,
+        model=onnx_model.folder,
         inputs=session_inputs["one"],
         cache=tmp_path_factory.mktemp("cache"),
     )
@@ -59,14 +64,36 @@ def test_probe_names_the_install_line_when_the_provider_does_not_load(found):
     assert "install it with: pip uninstall -y onnxruntime onnxruntime-gpu && pip install" in found["probe"]
 
 
+@pytest.fixture(scope="module")
+def kept(onnx_model, session_inputs, run_native, tmp_path_factory):
+    arguments = {"inputs": session_inputs["one"], "folder": tmp_path_factory.mktemp("kept")}
+    outcome = run_native("gpu_jobs:kept_engines", model=onnx_model.folder, **arguments)
+    assert outcome.status == "ok", outcome.reason
+    return outcome.value
+
+
+@pytest.mark.parametrize("when", ["refused.open", "refused.run"])
+def test_engines_are_built_again_when_tensorrt_refuses_the_kept_ones(kept, when):
+    assert kept[when]["error"] == "", kept[when]["reason"]
+    assert kept[when]["value"] == {"equal": True, "left": []}
+
+
+def test_fault_is_one_line_when_memory_runs_out_while_a_session_is_made(kept):
+    """ONNX Runtime by itself would start on the CUDA provider."""
+    assert kept["memory"]["error"] == "DeviceError"
+    assert kept["memory"]["reason"].startswith(
+        "out of GPU memory (TensorRT EP failed to create engine: Cuda Runtime (out of memory)); lower the batch"
+    )
+
+
 @pytest.mark.parametrize("providers", [[], ["CPUExecutionProvider"], ["CPUExecutionProvider", CUDA]])
 def test_fallback_is_refused_when_the_wanted_provider_is_not_first(providers):
     with pytest.raises(UnavailableError, match=CUDA):
-        refuse_fallback(providers, CUDA)
+        refuse_fallback(providers, Provider.CUDA)
 
 
 def test_nothing_is_refused_when_the_wanted_provider_is_first():
-    refuse_fallback([CUDA, "CPUExecutionProvider"], CUDA)
+    refuse_fallback([CUDA, "CPUExecutionProvider"], Provider.CUDA)
 
 
 @pytest.mark.parametrize(

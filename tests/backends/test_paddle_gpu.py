@@ -52,3 +52,35 @@ def test_open_is_unsupported_in_one_line_when_a_shape_range_does_not_fit(importe
     settings = Settings(device=Device.GPU, options={"shapes": {"nothing": [[1], [1], [1]]}})
     with pytest.raises(UnsupportedError, match="`shapes` names input 'nothing'"):
         PADDLE_TENSORRT.open(imported["tiny"], settings)
+
+
+@pytest.fixture(scope="module")
+def kept(imported, run_native, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kept")
+    (folder / "memory").touch()
+    outcome = run_native("gpu_jobs:paddle_kept_engines", model=imported["tiny"].folder, folder=folder)
+    assert outcome.status == "ok", outcome.reason
+    return outcome.value
+
+
+def test_engines_are_built_again_when_paddle_refuses_the_kept_ones(kept):
+    assert kept["first"]["value"]["batch"] == 2, kept["first"]["reason"]
+    assert kept["refused"]["error"] == "", kept["refused"]["reason"]
+    assert kept["refused"]["value"] == {"batch": 1, "left": ["engines", "shapes.pbtxt"], "engines": 0}
+
+
+def test_run_is_unsupported_in_one_line_when_a_shape_is_outside_the_profile(kept):
+    assert kept["outside"]["error"] == "UnsupportedError"
+    assert (
+        "shape [3, 3, 16, 16] is outside the plan's profile, [1, 3, 16, 16] to [2, 3, 16, 16]; widen"
+        in kept["outside"]["reason"]
+    )
+
+
+@pytest.mark.parametrize("when", ["memory for shapes", "memory"])
+def test_fault_is_one_line_when_paddle_runs_out_of_memory(kept, when):
+    assert kept[when]["error"] == "DeviceError"
+    assert kept[when]["reason"].startswith(
+        "out of GPU memory (Out of memory error on GPU 0. Cannot allocate 2.1GB memory on GPU 0"
+    )
+    assert "\n" not in kept[when]["reason"]

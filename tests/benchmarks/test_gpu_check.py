@@ -112,6 +112,15 @@ def test_check_is_red_with_one_line_and_a_bundle_when_there_is_no_gpu(tmp_path, 
         assert "numpy==" in file.read("versions.txt").decode()
 
 
+def test_check_ends_in_one_line_when_its_folder_cannot_be_made(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert command.main(["--out", str(tmp_path / "file")]) == 2
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("gpu-check: ")]
+    assert said == [
+        f"gpu-check: File exists: {tmp_path}/file; free space, mend the permissions, or choose another folder with --out"
+    ]
+
+
 def test_unavailable_table_lists_gpus_only_when_doctor_knows_more():
     lines = unavailable_table(MATRIX).splitlines()
     assert [line.split()[0] for line in lines] == ["backend", "tensorrt"]

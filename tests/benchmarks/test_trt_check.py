@@ -123,6 +123,16 @@ def test_command_says_it_in_one_line_when_nothing_was_quantized_in_a_run(tmp_pat
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("images", ["0", "-3"])
+def test_command_refuses_images_in_one_line_when_there_are_none(images, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        command.main(["--accuracy", "--images", images, "--out", str(tmp_path)])
+    assert ended.value.code == 2
+    assert (
+        capsys.readouterr().err.splitlines()[-1].endswith(f"error: argument --images: {images} is none; give 1 or more")
+    )
+
+
 def test_reason_is_told_once_when_several_rows_have_it():
     rows = [
         Row("net", "qat", "", precision, sm, built=False, status="failed", reason=reason)

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from workbench.backends.tensorrt.kernels import Kernel, Tensor
 from workbench.lessons import placements
 from workbench.lessons.answers import explicit_quantization as answers
 from workbench.lessons.exercises import State, check
 from workbench.lessons.explicit_quantization import refusals, show_placements, show_plans
 from workbench.lessons.network_drawing import PAIR, Node
 from workbench.lessons.placements import EVERYWHERE, FOR_CPU, FP32, OURS, Placed, place
-from workbench.lowering.rtx_plan import Kernel, Tensor
 from workbench.models.model import Model
 from workbench.tasks.loader import load_task
 

@@ -10,12 +10,12 @@ from pydantic import Field
 from workbench.backends.base import Availability, Backend, BackendOptions, Session, Settings, missing, model_path
 from workbench.backends.gpu.availability import gpu_availability
 from workbench.backends.gpu.install import ONNX_RUNTIME
+from workbench.backends.gpu.kept_engines import engine_folder
 from workbench.backends.int8_proof import int8_facts
-from workbench.backends.onnx_runtime_gpu import OnnxRuntimeGpuSession, Provider, chosen_provider, probe_cuda
+from workbench.backends.onnx_runtime_gpu import OnnxRuntimeGpuSession
 from workbench.backends.onnx_runtime_profile import optimized, profiled
-from workbench.cache import cache_folder
-from workbench.files import content_hash
-from workbench.machine import package_version, this_machine
+from workbench.backends.onnx_runtime_providers import Provider, chosen_provider, probe_cuda
+from workbench.machine import package_version
 from workbench.models.model import Format, Model
 from workbench.records import Device, Precision
 
@@ -78,15 +78,12 @@ class OnnxRuntime(Backend):
         if settings.device is not Device.GPU:
             return OnnxRuntimeSession(model, settings)
         options = OnnxRuntimeOptions(**settings.options)
-        place = [[gpu.get(name, "") for name in ("name", "compute_cap")] for gpu in this_machine().gpus[:1]]
         return OnnxRuntimeGpuSession(
             model,
             settings,
             provider=chosen_provider(options.gpu_provider, settings.precision),
             workspace_mb=options.gpu_workspace_mb,
-            cache=cache_folder()
-            / "onnxruntime-tensorrt"
-            / content_hash([model.digest, self.version(), settings.precision, place]),
+            engines=engine_folder("onnxruntime-tensorrt", model.digest, self.version(), settings.precision),
         )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from workbench.backends.base import Arrays, Session, Settings, model_path
 from workbench.backends.gpu.faults import device_faults
+from workbench.backends.gpu.kept_engines import with_kept
 from workbench.backends.gpu.tf32 import forbid_tf32
 from workbench.compatibility import import_paddle
 from workbench.errors import UnavailableError
@@ -74,13 +75,16 @@ class PaddleGpuSession(Session):
     def _create(self, folder: Path | None, *, save_program: bool = False) -> Any:
         from paddle import inference
 
-        config = gpu_config(inference, self._model, self.settings)
-        self._configure(config, inference)
-        if folder is not None:
-            config.set_optim_cache_dir(str(folder))
-        config.enable_save_optim_model(save_program)
-        with device_faults():
+        def create() -> Any:
+            config = gpu_config(inference, self._model, self.settings)
+            self._configure(config, inference)
+            if folder is not None:
+                config.set_optim_cache_dir(str(folder))
+            config.enable_save_optim_model(save_program)
             return inference.create_predictor(config)
+
+        with device_faults():
+            return create() if folder is None else with_kept(folder, create)
 
     def _facts(self, operators: Counter[str]) -> dict[str, Any]:
         return {}

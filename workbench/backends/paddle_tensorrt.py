@@ -1,23 +1,24 @@
 """TensorRT under Paddle Inference: Paddle hands over the parts of a program that TensorRT has, and runs the rest itself."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from workbench.backends.base import Availability, Backend, BackendOptions, Session, Settings
 from workbench.backends.gpu.availability import gpu_availability, require_gpu
-from workbench.backends.gpu.install import PADDLE
+from workbench.backends.gpu.faults import device_faults
+from workbench.backends.gpu.install import PADDLE, TENSORRT
+from workbench.backends.gpu.kept_engines import engine_folder
 from workbench.backends.paddle_gpu import ENGINE_OPERATOR, PaddleGpuSession, gpu_config
-from workbench.backends.tensorrt.profile import Profile, ShapeRange, make_profile
-from workbench.cache import cache_folder
+from workbench.backends.tensorrt.profile import Profile, ShapeRange, make_profile, outside
 from workbench.compatibility import import_paddle
 from workbench.errors import UnsupportedError
-from workbench.files import content_hash
-from workbench.machine import this_machine
+from workbench.machine import package_version
 from workbench.models.model import Format, Model
 from workbench.records import Device, Precision
 
@@ -75,9 +76,10 @@ class PaddleTensorRT(Backend):
             return Availability("this build of Paddle has no TensorRT in it", f"install it with: {PADDLE}")
         if not any(loaded):
             version = ".".join(map(str, compiled))
+            install = "" if package_version("tensorrt-cu12") else f"install it with: {TENSORRT}; "
             return Availability(
-                f"Paddle was built with TensorRT {version} and finds no libnvinfer",
-                f"install it with: pip install 'tensorrt-cu12>={compiled[0]}.{compiled[1]},<{compiled[0] + 1}', and see docs/gpu.md",
+                f"Paddle was built with TensorRT {version} and finds no libnvinfer.so",
+                f"{install}docs/gpu.md says how to link its library under that name",
             )
         return Availability()
 
@@ -85,13 +87,15 @@ class PaddleTensorRT(Backend):
         options = PaddleTensorRTOptions(**settings.options)
         profile = make_profile(model.manifest.inputs, batch=settings.batch, shapes=options.shapes)
         require_gpu(self.packages, install=PADDLE)
-        place = [this_machine().gpus[0].get(name, "") for name in ("name", "compute_cap")]
-        key = content_hash(
-            [model.digest, self.version(), place, settings.precision, options.model_dump(mode="json"), profile]
+        import_paddle()
+        from paddle import inference
+
+        # Paddle does not look which TensorRT its kept engines are of.
+        versions = [self.version(), inference.get_trt_runtime_version()]
+        folder = engine_folder(
+            self.name, model.digest, versions, settings.precision, options.model_dump(mode="json"), profile
         )
-        return PaddleTensorRTSession(
-            model, settings, options=options, profile=profile, folder=cache_folder() / self.name / key
-        )
+        return PaddleTensorRTSession(model, settings, options=options, profile=profile, folder=folder)
 
 
 class PaddleTensorRTSession(PaddleGpuSession):
@@ -102,13 +106,14 @@ class PaddleTensorRTSession(PaddleGpuSession):
     def __init__(
         self, model: Model, settings: Settings, *, options: PaddleTensorRTOptions, profile: Profile, folder: Path
     ) -> None:  # fmt: skip
-        folder.mkdir(parents=True, exist_ok=True)
-        shapes = folder / "shapes.pbtxt"
+        engines, shapes = folder / "engines", folder / "shapes.pbtxt"
+        engines.mkdir(exist_ok=True)
         if profile and not shapes.is_file():
             import_paddle()
             from paddle import inference as engine
 
-            collect_shapes(gpu_config(engine, model, Settings(device=Device.GPU)), model, profile, shapes)
+            with device_faults():
+                collect_shapes(gpu_config(engine, model, Settings(device=Device.GPU)), model, profile, shapes)
 
         def configure(config: Any, inference: Any) -> None:
             kinds = inference.PrecisionType
@@ -130,7 +135,15 @@ class PaddleTensorRTSession(PaddleGpuSession):
             if options.explicit_quantization and settings.precision.is_quantized:
                 config.enable_tensorrt_explicit_quantization()
 
-        super().__init__(model, settings, configure=configure, folder=folder)
+        self._profile = profile
+        super().__init__(model, settings, configure=configure, folder=engines)
+
+    def _run(self, values: list[NDArray[Any]]) -> Sequence[NDArray[Any]]:
+        for spec, value in zip(self.inputs, values, strict=True):
+            # Paddle would build its engines anew, while it is measured.
+            if reason := outside(self._profile, spec.name, value.shape):
+                raise UnsupportedError(reason)
+        return super()._run(values)
 
     def _facts(self, operators: Counter[str]) -> dict[str, Any]:
         left = {kind: number for kind, number in operators.items() if kind != ENGINE_OPERATOR}

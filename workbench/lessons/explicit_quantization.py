@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.lessons.network_drawing import PAIR, between, depths, draw
-from workbench.lessons.pictures import framed, show_bars, show_framed
+from workbench.lessons.pictures import show_bars, show_framed
 from workbench.lessons.placements import FP32, PRODUCTS, Placed
 from workbench.records import Precision
-from workbench.report.bars import Bar, Panel
+from workbench.report.bars import Bar, Panel, framed
 from workbench.report.labels import number
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def show_placements(
     planned = any(placed[name].kernels for name in names)
     colours = "Filled: what the builder computes in INT8" if planned else "No plan was built, so nothing is filled"
     title, seen = f"From {first} to {last}", f"{said}. {colours}."
-    figure = framed(rows * ROW + 0.4, title=title, seen=seen)
+    figure = framed(rows * ROW + 0.4, title=title, caption=seen)
     for axes, name, part in zip(figure.subplots(1, len(names), squeeze=False)[0], names, parts, strict=True):
         draw(axes, part, title=name, in_int8=_in_int8(placed[name]), rows=rows)
     return show_framed(figure, name="placements", title=title, seen=seen, folder=folder)

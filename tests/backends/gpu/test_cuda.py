@@ -20,12 +20,12 @@ def test_fault_tells_what_is_free_when_memory_ran_out():
         wanted=2_100_000_000,
         memory=(300_000_000, 15_800_000_000),
     )
-    assert said.startswith("out of GPU memory: 2100 MB more asked for, 0.3 of 15.8 GB free; lower the batch")
+    assert said.startswith("out of GPU memory: 2100.0 MB more asked for, 0.3 of 15.8 GB free; lower the batch")
 
 
 def test_fault_blames_the_host_when_pinned_memory_ran_out():
     said = fault("cudaErrorMemoryAllocation", "out of memory", "cudaHostAlloc", wanted=5_000_000, memory=(1, 2))
-    assert said == "out of pinned host memory: 5 MB more asked for; deploy with pinned: false"
+    assert said == "out of pinned host memory: 5.0 MB more asked for; deploy with pinned: false"
 
 
 def test_fault_says_no_more_than_it_knows_when_memory_ran_out_elsewhere():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workbench.backends.gpu.diagnosis import Facts, architectures_of, breaking, cuda_of, diagnose, installed
+from workbench.backends.gpu.diagnosis import Facts, breaking, diagnose, installed
 
 PROVIDERS = {"libonnxruntime_providers_cuda.so", "libonnxruntime_providers_tensorrt.so"}
 GOOD = {
@@ -106,23 +106,6 @@ def test_architecture_is_found_when_a_wheel_has_no_code_for_it(package, version,
         assert found[0].problem.startswith(
             f"{package} {version} has no code for A10 (compute capability {capability}): it is for "
         )
-
-
-@pytest.mark.parametrize(
-    ("package", "version", "cuda"),
-    [
-        ("onnxruntime-gpu", "1.18.1", 11), ("onnxruntime-gpu", "1.19.0", 12), ("onnxruntime-gpu", "1.27.0", 13),
-        ("paddlepaddle-gpu", "2.6.2", 11), ("paddlepaddle-gpu", "2.6.2.post120", 12), ("paddlepaddle-gpu", "3.0.0", None),
-        ("tensorrt-cu13", "11.4.0.106", 13), ("cuda-bindings", "12.9.4", 12), ("numpy", "1.26.4", None),
-    ],
-)  # fmt: skip
-def test_cuda_is_known_when_a_packages_version_tells_it(package, version, cuda):
-    assert cuda_of(package, version) == cuda
-
-
-def test_every_gpu_fits_when_nothing_is_known_of_a_package():
-    lowest, highest = architectures_of("numpy", "1.26.4")
-    assert lowest <= (6, 0) <= (12, 0) <= highest
 
 
 def test_findings_are_one_line_each_when_this_machine_is_asked():

@@ -8,10 +8,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from workbench.backends.tensorrt.build import no_plan
+from workbench.backends.tensorrt.messages import complaint
 from workbench.errors import DeviceError, UnsupportedError
 
 BUILDER = pytest.mark.skipif(find_spec("tensorrt_rtx_bindings") is None, reason="tensorrt_rtx is not installed")
-PROFILE = {"x": ([1, 4, 8, 8], [1, 4, 8, 8], [8, 4, 8, 8])}
+PROFILE = {0: ([1, 4, 8, 8], [1, 4, 8, 8], [8, 4, 8, 8])}
 
 
 def network(folder, *, batch="n", kind="Relu"):
@@ -43,7 +44,7 @@ def built(tmp_path_factory, run_native):
         "foreign timings": {"network": free, "profile": PROFILE, "timing_cache": "of something else"},
         "fixed": {"network": fixed, "profile": {}},
         "unknown operator": {"network": network(folder, kind="NoSuchOperator"), "profile": PROFILE},
-        "wrong profile": {"network": free, "profile": {"x": ([1, 5, 8, 8],) * 3}},
+        "wrong profile": {"network": free, "profile": {0: ([1, 5, 8, 8],) * 3}},
     }
     found = run_native("tensorrt_jobs:build_many", cases=cases)
     assert found.status == "ok", found.reason
@@ -79,30 +80,33 @@ def test_plan_is_refused_with_a_complaint_when_it_is_none(run_native):
     found = run_native("tensorrt_jobs:load", plan="no plan " * 100)
     assert found.status == "ok", found.reason
     assert not found.value["loaded"]
-    assert found.value["errors"]
+    assert "\n" not in found.value["complaint"]
+    assert found.value["complaint"] != found.value["asked again"] == "it gives no reason"
+
+
+def test_complaint_is_the_one_about_memory_when_there_are_several():
+    errors = [
+        "no tactic",
+        "[defaultAllocator.cpp::allocate] Error Code 1: Cuda Runtime (out of memory)",
+        "build failed",
+    ]
+    assert complaint(errors) == errors[1]
+    assert complaint(["no tactic", "build\n  failed"]) == "build failed"
 
 
 def test_no_plan_is_the_gpus_fault_when_memory_ran_out():
-    error = no_plan(
-        [
-            "[defaultAllocator.cpp::allocate] Error Code 1: Cuda Runtime (out of memory)",
-            "no implementation for node conv",
-        ]
-    )
+    error = no_plan("Error Code 1: Cuda Runtime (out of memory)")
     assert isinstance(error, DeviceError)
     assert str(error).startswith(
-        "out of GPU memory while the plan was built (no implementation for node conv); lower the batch"
+        "out of GPU memory while the plan was built (Error Code 1: Cuda Runtime (out of memory)); lower the batch"
     )
+    assert str(error).endswith(", or lower `workspace_mb`")
 
 
 def test_no_plan_is_the_networks_fault_when_memory_is_not_mentioned():
-    error = no_plan(["Error Code 10: Could not find any\n  implementation for node conv"])
+    error = no_plan("Error Code 10: Could not find any implementation for node conv")
     assert isinstance(error, UnsupportedError)
     assert (
         str(error)
         == "TensorRT builds no plan of this network: Error Code 10: Could not find any implementation for node conv"
     )
-
-
-def test_no_plan_says_so_when_tensorrt_gives_no_reason():
-    assert str(no_plan([])).endswith("it gives no reason")

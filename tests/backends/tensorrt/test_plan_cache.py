@@ -82,6 +82,25 @@ def test_fault_is_one_line_when_the_new_plan_is_refused_too(cache):
         )
 
 
+@pytest.mark.parametrize("kept", [b"a plan", None])
+def test_fault_is_about_memory_when_that_is_why_a_plan_is_refused(cache, kept):
+    """Building anew would take minutes and end in the same: the kept plan stays."""
+    if kept:
+        cache.keep(KEY, BUILT)
+    builds = []
+
+    def build(timing_cache: bytes) -> Built:
+        builds.append(timing_cache)
+        return BUILT
+
+    with pytest.raises(
+        DeviceError, match=r"^out of GPU memory while the plan was loaded \(Cuda Runtime \(out of memory\)\); lower"
+    ):
+        cache.engine(KEY, build=build, load=lambda data: None, complaint=lambda: "Cuda Runtime (out of memory)")
+    assert len(builds) == (0 if kept else 1)
+    assert cache.load(KEY).data == b"a plan"
+
+
 @pytest.mark.parametrize(
     "change",
     [

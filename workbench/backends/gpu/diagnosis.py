@@ -1,24 +1,18 @@
-"""The usual breakages of a GPU environment, told from facts that need no runtime loaded, each with its cure.
-
-Drivers: NVIDIA's CUDA compatibility guide, minor version compatibility. Wheels: which CUDA, cuDNN, `libnvinfer` and architectures they
-hold was read from the wheels themselves (docs/gpu.md says which).
-"""
+"""The usual breakages of a GPU environment, told from facts that need no runtime loaded, each with its cure."""
 
 import importlib.metadata
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.backends.gpu.install import ONNX_RUNTIME, PADDLE, TENSORRT
+from workbench.backends.gpu.packages import OLDEST_DRIVER, architectures_of, cuda_of, numbers_of
 from workbench.gpu_generations import Capability, capability_of
 from workbench.machine import this_machine
 
 GPU_PACKAGES = ("onnxruntime-gpu", "paddlepaddle-gpu", "tensorrt-cu12", "tensorrt-cu13", "cuda-bindings")
 INSTALL = {"onnxruntime": ONNX_RUNTIME, "paddlepaddle": PADDLE}
-OLDEST_DRIVER = {11: (450, 80, 2), 12: (525, 60, 13), 13: (580, 65, 6)}
-PROVIDERS = ("libonnxruntime_providers_cuda.so", "libonnxruntime_providers_tensorrt.so")
 PARSER_LIBRARY = "libnvinfer.so."
 LIBRARY_FOLDERS = ("/usr/lib/x86_64-linux-gnu", "/usr/local/cuda/lib64", "/usr/local/tensorrt/lib")
 
@@ -75,7 +69,7 @@ def no_driver(facts: Facts) -> Iterator[Finding]:
 
 def driver_too_old(facts: Facts) -> Iterator[Finding]:
     """A package is for a CUDA that the driver does not run."""
-    driver = _numbers(facts.gpus[0].get("driver_version", "")) if facts.gpus else ()
+    driver = numbers_of(facts.gpus[0].get("driver_version", "")) if facts.gpus else ()
     for name, version in facts.packages.items():
         cuda = cuda_of(name, version)
         if driver and cuda and driver < OLDEST_DRIVER[cuda]:
@@ -89,17 +83,17 @@ def driver_too_old(facts: Facts) -> Iterator[Finding]:
 
 def provider_library_missing(facts: Facts) -> Iterator[Finding]:
     """ONNX Runtime for GPU without its providers, as a later install of the CPU build leaves it."""
-    for library in PROVIDERS if "onnxruntime-gpu" in facts.packages else ():
-        if library not in facts.libraries:
+    for library in map(provider_library, ("cuda", "tensorrt")):
+        if "onnxruntime-gpu" in facts.packages and library not in facts.libraries:
             yield Finding(f"onnxruntime-gpu is installed without {library}", ONNX_RUNTIME)
 
 
 def wrong_libnvinfer(facts: Facts) -> Iterator[Finding]:
     """ONNX Runtime's TensorRT provider is linked to one major version, and falls back without an error when it is not there."""
     version = facts.packages.get("onnxruntime-gpu")
-    if version is None or PROVIDERS[1] not in facts.libraries:
+    if version is None or provider_library("tensorrt") not in facts.libraries:
         return
-    wanted = f"{PARSER_LIBRARY}{8 if _numbers(version) < (1, 18) else 10}"
+    wanted = f"{PARSER_LIBRARY}{8 if numbers_of(version) < (1, 18) else 10}"
     found = sorted(name for name in facts.libraries if name.startswith(PARSER_LIBRARY))
     if not any(name == wanted or name.startswith(f"{wanted}.") for name in found):
         here = f"here is {', '.join(found)}" if found else "none is here"
@@ -136,35 +130,11 @@ RULES = (
 )  # fmt: skip
 # With these nothing runs; the others may still leave something that does.
 BREAKING = (driver_too_old, provider_library_missing, architecture_not_in_wheel)
-EVERY: tuple[Capability, Capability] = ((0, 0), (99, 9))
 
 
-def cuda_of(package: str, version: str) -> int | None:
-    """The major version of CUDA that a package's PyPI build is for; None when its version does not tell."""
-    numbers = _numbers(version)
-    if package == "onnxruntime-gpu":
-        return 11 if numbers < (1, 19) else 12 if numbers < (1, 27) else 13
-    if package == "paddlepaddle-gpu" and numbers < (3,):
-        return 12 if "post12" in version else 11
-    if package == "cuda-bindings":
-        return numbers[0] if numbers and numbers[0] in OLDEST_DRIVER else None
-    return int(found[1]) if (found := re.fullmatch(r"tensorrt-cu(1[123])", package)) else None
-
-
-def architectures_of(package: str, version: str) -> tuple[Capability, Capability]:
-    """The lowest and highest compute capability that a package runs on, where that is known; both ends included."""
-    numbers = _numbers(version)
-    if package.startswith("tensorrt"):
-        # Volta went with 10.5, Blackwell came with 10.8.
-        lowest = (7, 0) if numbers < (10, 5) else (7, 5)
-        return lowest, (9, 0) if numbers < (10, 8) else EVERY[1]
-    if package == "onnxruntime-gpu" and (1, 23) <= numbers < (1, 24):
-        return (6, 0), EVERY[1]
-    if package == "onnxruntime-gpu" and numbers >= (1, 31):
-        return (7, 5), (12, 0)
-    if package == "paddlepaddle-gpu" and numbers < (3,):
-        return (6, 1), (8, 9)
-    return EVERY
+def provider_library(name: str) -> str:
+    """The file of an execution provider of ONNX Runtime."""
+    return f"libonnxruntime_providers_{name}.so"
 
 
 def _libraries() -> Iterator[str]:
@@ -179,12 +149,8 @@ def _libraries() -> Iterator[str]:
             continue
         folders += {Path(str(file.locate())).parent for file in files if file.name.startswith("lib")}
     for folder in folders:
-        for pattern in (f"{PARSER_LIBRARY}*", "libonnxruntime_providers_*.so"):
+        for pattern in (f"{PARSER_LIBRARY}*", provider_library("*")):
             yield from (path.name for path in folder.glob(pattern))
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
 def _dotted(capability: Capability) -> str:

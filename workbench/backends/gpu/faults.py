@@ -19,6 +19,11 @@ def memory_ran_out(said: str) -> str:
     return next((line for line in lines if OUT_OF_MEMORY.search(line)), "")
 
 
+def no_memory(what: str) -> DeviceError:
+    """The GPU's memory ran out: `what` says for what, or when."""
+    return DeviceError(f"out of GPU memory {what}; {LOWER_DEMAND}")
+
+
 @contextmanager
 def device_faults() -> Iterator[None]:
     """Turn a runtime's error that is about the GPU's memory into a DeviceError of one line; others pass as they are."""
@@ -28,5 +33,5 @@ def device_faults() -> Iterator[None]:
         raise
     except Exception as error:
         if line := memory_ran_out(str(error)):
-            raise DeviceError(f"out of GPU memory ({line[-300:]}); {LOWER_DEMAND}") from error
+            raise no_memory(f"({line[-300:]})") from error
         raise

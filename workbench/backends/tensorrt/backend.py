@@ -1,7 +1,7 @@
 """NVIDIA TensorRT 10 and 11: FP32, FP16 and INT8 on GPUs, from networks whose types stand in the graph."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -9,7 +9,11 @@ from workbench.backends.base import Availability, Backend, BackendOptions, Sessi
 from workbench.backends.gpu.availability import gpu_availability, require_gpu
 from workbench.backends.gpu.cuda import Cuda
 from workbench.backends.gpu.install import TENSORRT
+from workbench.backends.tensorrt.build import Built, build_plan, limited, started
+from workbench.backends.tensorrt.messages import message_log
+from workbench.backends.tensorrt.plan_cache import PlanCache, PlanKey
 from workbench.backends.tensorrt.profile import ShapeRange, make_profile
+from workbench.backends.tensorrt.session import Loaded, TensorRTSession
 from workbench.cache import cache_folder
 from workbench.errors import DeviceError, UnsupportedError
 from workbench.machine import this_machine
@@ -76,22 +80,23 @@ class TensorRT(Backend):
         require_gpu(self.packages, CUDA_PACKAGES, install=TENSORRT)
         import tensorrt
 
-        from workbench.backends.tensorrt.build import Built, build_plan, message_log
-        from workbench.backends.tensorrt.plan_cache import PlanCache, PlanKey
-        from workbench.backends.tensorrt.session import Loaded, TensorRTSession
-
-        building: dict[str, Any] = {"workspace_mb": options.workspace_mb, "level": options.optimization_level}
-        key = PlanKey(model.digest, tensorrt.__version__, this_machine().gpus[0], profile, building)
+        limits = {"workspace_mb": options.workspace_mb, "level": options.optimization_level}
+        key = PlanKey(model.digest, tensorrt.__version__, this_machine().gpus[0], profile, limits)
         log = message_log(tensorrt)
         tensorrt.init_libnvinfer_plugins(log, "")
-        runtime = tensorrt.Runtime(log)
+        runtime = started(tensorrt.Runtime, log)
 
         def build(timing_cache: bytes) -> Built:
-            shapes = {name: profile[spec.name] for spec, name in _inputs(model) if spec.name in profile}
-            return build_plan(tensorrt, model.onnx_file, profile=shapes, timing_cache=timing_cache, **building)
+            bounds = {
+                number: profile[spec.name] for number, spec in enumerate(model.manifest.inputs) if spec.name in profile
+            }
+            configure = limited(tensorrt, **limits)
+            return build_plan(
+                tensorrt, model.onnx_file, log=log, profile=bounds, configure=configure, timing_cache=timing_cache
+            )
 
         engine, plan = PlanCache(cache_folder() / "tensorrt").engine(
-            key, build=build, load=runtime.deserialize_cuda_engine, complaint=lambda: " ".join(log.errors[-1:])
+            key, build=build, load=runtime.deserialize_cuda_engine, complaint=log.complaint
         )
         if len(plan.outputs) != len(model.manifest.outputs):
             raise UnsupportedError(
@@ -99,13 +104,3 @@ class TensorRT(Backend):
             )
         loaded = Loaded(tensorrt, log, runtime, engine, plan, profile)
         return TensorRTSession(model, settings, loaded, graph=options.cuda_graph)
-
-
-def _inputs(model: Model) -> list[tuple[Any, str]]:
-    """The Model's inputs with the names that they have in its ONNX file."""
-    import onnx
-
-    graph = onnx.load(str(model.onnx_file), load_external_data=False).graph
-    constants = {value.name for value in graph.initializer}
-    names = [value.name for value in graph.input if value.name not in constants]
-    return list(zip(model.manifest.inputs, names, strict=True))

@@ -21,17 +21,16 @@ class TensorMemory:
         self._host: Any = None
         self.address = 0
 
-    def reserve(self, shape: tuple[int, ...]) -> bool:
-        """Hold enough for a shape; whether the address changed."""
+    def reserve(self, shape: tuple[int, ...]) -> None:
+        """Hold enough for a shape."""
         needed = bytes_of(shape, self._dtype)
         if needed <= self._capacity:
-            return False
+            return
         self.free()
         self.address = int(self._cuda("cudaMalloc", needed))
         if self._pinned:
             self._host = self._cuda("cudaHostAlloc", needed, PLAIN_ALLOCATION)
         self._capacity = needed
-        return True
 
     def send(self, value: NDArray[Any]) -> None:
         """Start the copy of a C-contiguous array to the GPU; it must live until the stream is done."""
@@ -50,9 +49,9 @@ class TensorMemory:
     def free(self) -> None:
         """Give the memory back."""
         if self.address:
-            self._cuda("cudaFree", self.address)
+            self._cuda.free("cudaFree", self.address)
         if self._host is not None:
-            self._cuda("cudaFreeHost", self._host)
+            self._cuda.free("cudaFreeHost", self._host)
         self.address, self._host, self._capacity = 0, None, 0
 
     def _view(self, shape: tuple[int, ...]) -> NDArray[Any]:

@@ -1,18 +1,21 @@
 """Plans and timing caches on disk: building takes minutes, and a plan is good for one GPU and one TensorRT only."""
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
+from workbench.backends.gpu.faults import memory_ran_out, no_memory
+from workbench.backends.gpu.kept_engines import kind_of
 from workbench.backends.tensorrt.build import Built
 from workbench.errors import DeviceError
 from workbench.files import content_hash, write_bytes, write_json
 
+logger = logging.getLogger(__name__)
 Engine = TypeVar("Engine")
-GPU_KEY = ("name", "compute_cap")
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class PlanKey:
 
     @property
     def _place(self) -> list[Any]:
-        return [self.tensorrt, [self.gpu.get(name, "") for name in GPU_KEY]]
+        return [self.tensorrt, kind_of(self.gpu)]
 
 
 @dataclass(frozen=True)
@@ -96,16 +99,17 @@ class PlanCache:
         """The engine of a plan, built where none is kept, and built again where the kept one is of another GPU or version.
 
         `build` takes the timing cache; `load` gives None for a plan that TensorRT refuses, and `complaint` then says why. Raises
-        DeviceError when it refuses the new one too.
+        DeviceError when it refuses the new one too, and where memory is what it lacks: another plan would not need less.
         """
-        kept = self.load(key)
-        if kept is not None and (engine := load(kept.data)) is not None:
-            return engine, kept
+        if kept := self.load(key):
+            if (engine := load(kept.data)) is not None:
+                return engine, kept
+            if memory_ran_out(said := complaint()):
+                raise _refused(said)
+            logger.warning("the kept plan is built again, for TensorRT refuses it: %s", said)
         made = self.keep(key, build(self.timing_cache(key)))
         if (engine := load(made.data)) is None:
-            raise DeviceError(
-                f"TensorRT does not load the plan that it has just built: {complaint() or 'it gives no reason'}"
-            )
+            raise _refused(complaint())
         return engine, made
 
     def _plan(self, key: PlanKey) -> Path:
@@ -116,3 +120,9 @@ class PlanCache:
 
     def _timing(self, key: PlanKey) -> Path:
         return self._folder / f"timing-{key.timing_name}.bin"
+
+
+def _refused(said: str) -> DeviceError:
+    if memory_ran_out(said):
+        return no_memory(f"while the plan was loaded ({said})")
+    return DeviceError(f"TensorRT does not load the plan that it has just built: {said}")

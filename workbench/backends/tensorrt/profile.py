@@ -7,7 +7,8 @@ from workbench.models.model import TensorSpec
 
 Shape = tuple[int, ...]
 ShapeRange = tuple[list[int], list[int], list[int]]
-Profile = dict[str, tuple[Shape, Shape, Shape]]
+Bounds = tuple[Shape, Shape, Shape]
+Profile = dict[str, Bounds]
 
 
 def make_profile(inputs: Sequence[TensorSpec], *, batch: int, shapes: Mapping[str, ShapeRange]) -> Profile:
@@ -33,7 +34,7 @@ def outside(profile: Profile, name: str, shape: Shape) -> str:
     )
 
 
-def _range_of(spec: TensorSpec, batch: int, given: ShapeRange | None) -> tuple[Shape, Shape, Shape]:
+def _range_of(spec: TensorSpec, batch: int, given: ShapeRange | None) -> Bounds:
     if given is None:
         if free := [axis for axis, length in enumerate(spec.shape) if length < 0 and axis]:
             raise UnsupportedError(
