@@ -263,6 +263,14 @@ def test_make_installs_the_gpu_list_with_its_dependencies_then_the_project_when_
     assert checkout.installs() == []
 
 
+def test_make_downloads_nothing_again_for_gpu_when_the_project_alone_changed(checkout: Checkout) -> None:
+    checkout.make(".venv-gpu/.installed")
+    later = (checkout.root / ".venv-gpu" / ".installed").stat().st_mtime + 10
+    os.utime(checkout.root / "pyproject.toml", (later, later))
+    checkout.make(".venv-gpu/.installed")
+    assert len(checkout.installs()) == 1
+
+
 def test_make_installs_nothing_when_run_a_second_time(checkout: Checkout) -> None:
     checkout.make(".venv/.installed")
     assert checkout.make(".venv/.installed").returncode == 0
@@ -285,7 +293,7 @@ def test_make_installs_again_when_what_it_read_has_changed(checkout: Checkout, c
     assert len(checkout.installs()) == installs
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "lab"])
+@pytest.mark.parametrize("target", ["demo", "test", "lab", "gpu"])
 def test_make_says_what_to_do_in_one_line_when_python_is_missing(checkout: Checkout, target: str) -> None:
     done = checkout.make(target, python="no-such-python")
     assert done.returncode != 0
@@ -310,6 +318,17 @@ def test_check_machine_says_why_in_one_line_when_the_lock_does_not_fit(pretended
     assert done.returncode == 1
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_check_machine_names_the_package_when_a_library_of_opencv_is_missing() -> None:
+    script = ROOT / "requirements" / "check_machine.py"
+    code = (
+        "import ctypes, sys\nreal = ctypes.CDLL\n"
+        "def CDLL(name):\n    if 'GL' in name: raise OSError\n    return real(name)\n"
+        f"ctypes.CDLL, sys.argv = CDLL, ['check', 'libGL.so.1']\nexec(compile(open({str(script)!r}).read(), 'check', 'exec'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "libGL.so.1, which OpenCV needs, is missing: apt-get install libgl1\n")
 
 
 def test_check_machine_is_silent_when_the_lock_fits() -> None:

@@ -133,10 +133,10 @@ def test_compare_tells_two_fp32_models_apart_when_a_method_made_one(make_record:
     fp32 = make_record(precision=Precision.FP32)
     worse = make_pruned(metric_drop=2.0, metric_value=96.0, model_size_mb=4.5)
     found = compare_runs([fp32, make_pruned()], [worse, fp32], same_machine=True)
-    changed = {(d.quantity, d.verdict, "prune" in d.key) for d in found if d.verdict is not Outcome.SAME}
+    changed = {(d.quantity, d.verdict, "prune" in d.name) for d in found if d.verdict is not Outcome.SAME}
     expected = {(Quantity.ACCURACY, Outcome.LESS_ACCURATE, True), (Quantity.SIZE, Outcome.LARGER, True)}
     assert changed == expected
     lost = compare_runs([fp32, make_pruned()], [fp32], same_machine=True)
-    assert [d.key for d in lost if d.verdict is Outcome.MISSING] == [
+    assert [d.name for d in lost if d.verdict is Outcome.MISSING] == [
         "digits: onnxruntime on cpu, 1 thread, batch 1, FP32 prune (flops0.5), runtime"
     ]

@@ -3,13 +3,14 @@
 import logging
 import warnings
 
+import matplotlib
 import pytest
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 
 from workbench.records import Precision
 from workbench.report.bars import Bar, Panel, render
-from workbench.report.fonts import CHINESE, add_chinese, png_of
+from workbench.report.fonts import CHINESE, _fallbacks, add_chinese, png_of
 from workbench.report.series import Chart, Series, render_charts
 
 NAME = "手写数字识别模型"
@@ -29,6 +30,17 @@ def test_plots_miss_no_glyph_when_the_model_has_a_chinese_name(caplog):
         render_charts([Chart("位数", "分贝", [Series(NAME, [1, 2], [1, 2])])], title=NAME, caption="信噪比。")
     assert named.startswith(b"\x89PNG")
     assert caplog.records == []
+
+
+def test_plots_log_nothing_when_a_larger_font_of_the_system_has_one_weight(caplog, monkeypatch):
+    larger = font_manager.FontEntry(fname=str(CHINESE), name="WenQuanYi Micro Hei", weight=400)
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", [*font_manager.fontManager.ttflist, larger])
+    monkeypatch.setitem(matplotlib.rcParams, "font.family", ["sans-serif"])
+    _fallbacks.cache_clear()
+    with caplog.at_level(logging.WARNING):
+        render([Panel(NAME, NAME, [])], title=NAME, caption=NAME)
+    _fallbacks.cache_clear()
+    assert caplog.messages == []
 
 
 def test_plot_names_the_characters_and_the_fix_when_no_font_has_them(caplog):

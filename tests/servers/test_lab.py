@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from local_server import LocalServer, taken_port
+from processes import running_children
 
 START = "import sys; from workbench.servers import lab; lab.main()"
 
@@ -58,8 +58,8 @@ def test_lab_has_the_projects_kernel_only_when_others_of_its_name_exist(lab: Loc
     specs = json.loads(lab.read("/api/kernelspecs"))["kernelspecs"]
     assert list(specs) == ["python3"]
     lab.read("/api/kernels", method="POST")
-    kernels = [child.cmdline() for child in psutil.Process(lab.process.pid).children() if "ipykernel_launcher" in child.cmdline()]  # fmt: skip
-    assert [command[0] for command in kernels] == [sys.executable]
+    kernels = [command[0] for _, command in running_children(lab.process.pid) if "ipykernel_launcher" in command]
+    assert kernels == [sys.executable]
     assert lab.listening() == {"127.0.0.1"}
 
 

@@ -1,5 +1,8 @@
 """The form for a new experiment, set and pressed as a hand does, in front of a machine that lacks some backends."""
 
+import shutil
+import sys
+
 import pytest
 import yaml
 
@@ -78,7 +81,7 @@ def test_form_greys_what_the_machine_lacks_and_says_why_when_built(form):
     assert HOSTILE not in html
     assert "&lt;img src=x" in html
     assert form.methods["published"].disabled
-    assert "needs a published model" in form._method_notes["published"].value
+    assert "needs a published model" in form._methods.notes["published"].value
 
 
 def test_recipe_follows_when_choices_change(form):
@@ -150,6 +153,14 @@ def test_form_writes_and_starts_once_when_the_button_is_pressed(form, started, t
     form.start.click()
     assert len(started) == 1
     assert "mine.yaml is there already; give another" in said(form)
+
+
+def test_form_frees_the_name_when_the_run_does_not_start(form, monkeypatch, tmp_path):
+    form.name.value = "mine"
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    form.start.click()
+    assert "the run did not start: it said nothing" in said(form)
+    assert [path for path in (tmp_path / "runs").rglob("*") if "mine" in path.name] == []
 
 
 def test_form_shows_the_running_one_when_it_is_built_anew(tmp_path, monkeypatch, form):

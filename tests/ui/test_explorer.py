@@ -12,6 +12,7 @@ from workbench import callbacks
 from workbench.errors import InputError
 from workbench.records import Precision, Scope, read_records
 from workbench.ui import explore
+from workbench.ui.run_pictures import drawn_rows
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -104,7 +105,7 @@ def test_explore_draws_whole_groups_when_there_are_many(write_run, make_row):
     ]
     rows = [make_row(*place, model=model) for model in ("m", "n") for place in places]
     view = explore(write_run(rows))
-    drawn = view._drawn()
+    drawn = drawn_rows(view.chosen)
     assert len(drawn) == 30
     assert sum(row.is_baseline for row in drawn) == 15
 

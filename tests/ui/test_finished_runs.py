@@ -6,6 +6,7 @@ import ipywidgets as widgets
 import pytest
 
 from workbench.ui.finished_runs import finished_runs
+from workbench.ui.markup import paragraph
 
 
 def inside(widget):
@@ -32,6 +33,24 @@ def test_finished_runs_shows_the_newest_and_moves_to_the_one_chosen_when_there_a
     choice.index = 1
     assert view.content[1] is not explorer
     assert "old" in view.static_html()
+
+
+def test_finished_runs_shows_no_other_run_when_the_chosen_one_cannot_be_read(two_runs):
+    view = finished_runs()
+    (two_runs / "old" / "results.json").write_text("{")
+    view._choice.index = 1
+    assert "results.json: not valid JSON" in view._alert.value
+    assert view.static_html() == paragraph("Run old cannot be read.")
+    assert view.content == (view._choice,)
+
+
+def test_finished_runs_offers_the_others_when_the_newest_cannot_be_read(two_runs):
+    (two_runs / "new" / "results.json").write_text("{")
+    view = finished_runs()
+    assert "results.json: not valid JSON" in view._alert.value
+    view._choice.index = 1
+    assert view.explorer.chosen
+    assert view._alert.value == ""
 
 
 def test_finished_runs_has_no_button_that_writes_when_looked_through(two_runs):

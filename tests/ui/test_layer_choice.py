@@ -143,7 +143,12 @@ def test_layers_say_how_to_get_an_analysis_when_the_run_has_none(write_run):
 
 def test_layers_say_so_in_one_line_when_the_analysis_is_broken(run):
     (run / "sensitivity" / "static-hist-symmetric.json").write_text('{"rows": []}')
-    assert "not a sensitivity analysis" in layers(run).children[0].value
+    (run / "sensitivity" / "static-avg-symmetric.json").write_text(json.dumps(analysis()))
+    view = layers(run)
+    view.analysis.value = "static-hist-symmetric"
+    assert "not a sensitivity analysis" in view.children[0].value
+    assert "Worst alone" not in view._summary.value
+    assert view._table.layout.display == "none"
 
 
 def test_layers_offer_no_recipe_when_they_may_not(run):

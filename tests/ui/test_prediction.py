@@ -1,5 +1,7 @@
 """FP32 and INT8 on one sample: what is shown, what is said of the difference, and what happens to input that is none."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -56,7 +58,7 @@ def test_difference_is_told_in_words_when_two_models_answer(shown, first, second
     told = difference(shown, ("cat", "dog", "bird"), *pair(first, second))
     assert told.startswith(f"INT8 static-hist against FP32: {said}. ")
     assert "31.4 dB above the noise" in told
-    assert "takes 2 ms where FP32 takes 4 ms (2.00 times as fast" in told
+    assert "takes 2 ms where FP32 takes 4 ms (2 times as fast" in told
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ def view(finished_run):
 
 
 def test_view_offers_what_the_run_has_when_opened(view):
-    assert view.backend.options == ("paddle_inference", "onnxruntime")
+    assert view.backend.options == ("paddle_inference on cpu", "onnxruntime on cpu")
     assert [label for label, _ in view.model.options] == ["INT8 static-hist"]
     assert view.given.options == ("evaluation sample", "upload", "file on this machine")
     assert view.sample.options[1] == ("evaluation_001 (truth 1)", 1)
@@ -95,7 +97,7 @@ def test_view_shows_the_controls_of_the_chosen_input_alone_when_it_changes(view)
 
 
 def test_view_shows_both_answers_when_asked(view):
-    view.backend.value, view.sample.value = "onnxruntime", 2
+    view.backend.value, view.sample.value = "onnxruntime on cpu", 2
     view.ask.click()
     first, second = view.answers.answers
     assert [(a.cell.backend, a.cell.precision) for a in (first, second)] == [
@@ -106,7 +108,7 @@ def test_view_shows_both_answers_when_asked(view):
     assert second.sqnr_db > 5
     html = view.static_html()
     assert "INT8 static-hist against FP32: " in html
-    assert '<th scope="col">FP32</th><th scope="col">INT8 static-hist</th>' in html
+    assert re.search(r"<th [^>]*>FP32</th><th [^>]*>INT8 static-hist</th>", html)
     assert callbacks.raised() == []
 
 

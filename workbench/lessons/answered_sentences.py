@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from workbench.lessons.examples import Example, named
+from workbench.lessons.examples import Example
+from workbench.report.labels import class_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,8 +17,8 @@ def answers(examples: Sequence[Example], *, classes: Sequence[str]) -> "pd.DataF
     return pd.DataFrame(
         {
             "sentences": " / ".join([example.image] if isinstance(example.image, str) else example.image),
-            "truth": named(classes, example.truth),
+            "truth": class_name(classes, example.truth),
         }
-        | {precision.upper(): named(classes, answer) for precision, answer in example.predictions.items()}
+        | {precision.upper(): class_name(classes, answer) for precision, answer in example.predictions.items()}
         for example in examples
     )

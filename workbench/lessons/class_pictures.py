@@ -10,17 +10,14 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from workbench.lessons.examples import Example
-from workbench.lessons.picture_grid import Picture, show_grid
+from workbench.lessons.pictures import show_grid
 from workbench.report.bars import COLOURS, GREY
+from workbench.report.picture_grid import Picture, coloured
 from workbench.tasks.segmentation.class_maps import ClassMap, class_map, unpack
 
 if TYPE_CHECKING:
     from IPython.display import HTML
 
-# Okabe and Ito's colours and greys between them; the name of the class stands on each of its larger regions.
-SHADES = (
-    "#FFFFFF", "#000000", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#666666", "#0072B2", "#AA4499",
-)  # fmt: skip
 LABELLED = 40  # pixels of a region, from which it carries its class's name
 
 
@@ -59,13 +56,6 @@ def differing(example: Example) -> NDArray[np.bool_]:
     first, second = (unpack(packed) for packed in example.predictions.values())
     differing: NDArray[np.bool_] = first != second
     return differing
-
-
-def coloured(found: ClassMap) -> NDArray[np.uint8]:
-    """A class map in the colours of its classes, uint8 [h, w, 3]."""
-    shades = np.array([[int(shade[i : i + 2], 16) for i in (1, 3, 5)] for shade in SHADES], np.uint8)
-    shaded: NDArray[np.uint8] = shades[found % len(SHADES)]
-    return shaded
 
 
 def _name(axes: Axes, *, classes: Sequence[str], found: ClassMap) -> None:

@@ -1,6 +1,5 @@
 """The evaluation samples at which a quantized model differs most from FP32: what a notebook shows of a family's predictions."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,8 +54,3 @@ def most_changed(lesson: Lesson, backend: str, amount: int) -> list[Example]:
         )
         for index in worst
     ]
-
-
-def named(classes: Sequence[str], number: int) -> str:
-    """The name of a class, or its number where it has none."""
-    return classes[number] if number < len(classes) else str(number)

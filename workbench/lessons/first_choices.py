@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from matplotlib.axes import Axes
 
 from workbench.lessons.examples import Example
-from workbench.lessons.picture_grid import Picture, show_grid
+from workbench.lessons.pictures import show_grid
 from workbench.records import Precision
 from workbench.report.bars import COLOURS
+from workbench.report.picture_grid import Picture
 
 if TYPE_CHECKING:
     from IPython.display import HTML

@@ -5,17 +5,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.axes import Axes
-
-from workbench.lessons.examples import Example, named
-from workbench.lessons.picture_grid import Picture, show_grid
+from workbench.lessons.examples import Example
+from workbench.lessons.pictures import show_grid
 from workbench.report.bars import COLOURS, GREY
+from workbench.report.labels import class_name
+from workbench.report.picture_grid import Picture, draw_boxes
 
 if TYPE_CHECKING:
     from IPython.display import HTML
 
 SHOWN_SCORE = 0.4
-LABEL: dict[str, Any] = {"fontsize": 7, "color": "white", "va": "bottom", "ha": "left", "parse_math": False}
 
 
 def show_boxes(examples: Sequence[Example], *, backend: str, folder: Path, classes: Sequence[str] = ()) -> "HTML":
@@ -35,21 +34,12 @@ def show_boxes(examples: Sequence[Example], *, backend: str, folder: Path, class
 
 def _picture(example: Example, classes: Sequence[str], precision: Any) -> Picture:
     if precision is None:
-        boxes, title, colour = [(*box, "") for box in example.truth["boxes"]], "truth", GREY
+        boxes = [(class_name(classes, int(box[0])), *box[1:5]) for box in example.truth["boxes"]]
+        title, colour = "truth", GREY
     else:
-        boxes = [(row[0], *row[2:], f" {row[1]:.2f}") for row in _shown(example, precision)]
+        boxes = [(f"{class_name(classes, int(row[0]))} {row[1]:.2f}", *row[2:]) for row in _shown(example, precision)]
         title, colour = f"{precision.upper()}: mAP {example.figures[precision]['mAP']:.1f}", COLOURS[precision]
-    return Picture(example.image, title, partial(draw_boxes, boxes=boxes, classes=classes, colour=colour), colour)
-
-
-def draw_boxes(axes: Axes, *, boxes: Sequence[Any], classes: Sequence[str], colour: str) -> None:
-    """Draw rows (class, x1, y1, x2, y2, text behind the class's name), in pixels."""
-    from matplotlib.patches import Rectangle
-
-    for number, x1, y1, x2, y2, score in boxes:
-        axes.add_patch(Rectangle((x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=1.6))
-        said = f"{named(classes, int(number))}{score}"
-        axes.text(x1, y1, said, bbox={"facecolor": colour, "edgecolor": "none", "pad": 0.8}, **LABEL)
+    return Picture(example.image, title, partial(draw_boxes, boxes=boxes, colour=colour), colour)
 
 
 def _shown(example: Example, precision: Any) -> list[Any]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from workbench.lessons.pictures import framed, measured_here, show_framed
+from workbench.lessons.pictures import measured_here, show_framed
 from workbench.records import Metric, Precision
-from workbench.report.bars import COLOURS, HATCHES, PAPER, SLOT
+from workbench.report.bars import COLOURS, HATCHES, PAPER, SLOT, framed
 from workbench.report.labels import number, place, row_label, varying
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def show_parts(metrics: Sequence[Metric], *, folder: Path) -> "HTML":
     title = "End-to-end time in its parts"
     seen = measured_here(f"Means in ms, before + inference + after. {said}.")
     slots = len(found) + len({split.place for split in found})
-    figure = framed(slots * SLOT + 1.1, title=title, seen=seen)
+    figure = framed(slots * SLOT + 1.1, title=title, caption=seen)
     _draw(figure.subplots(), found)
     return show_framed(figure, name="parts", title=title, seen=seen, folder=folder)
 

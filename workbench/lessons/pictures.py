@@ -1,6 +1,5 @@
 """Pictures of the teaching notebooks: charts in one style, saved in the run folder, with the sentence that says what is seen."""
 
-import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,9 +8,10 @@ from matplotlib.figure import Figure
 
 from workbench.files import write_bytes
 from workbench.machine import this_machine
-from workbench.report.bars import CAPTION_LENGTH, GREY, WIDTH, Panel, printable, render
+from workbench.report.bars import Panel, render
 from workbench.report.embed import show_figures
-from workbench.report.fonts import add_chinese, png_of
+from workbench.report.fonts import png_of
+from workbench.report.picture_grid import Picture, draw_grid
 from workbench.report.prose import plot_caption
 from workbench.report.series import STYLES, Chart, Series, render_charts
 
@@ -39,18 +39,13 @@ def curve(name: str, x: Iterable[float], y: Iterable[float], *, style: int) -> S
     return Series(name, [*map(float, x)], [*map(float, y)], style=(STYLES[style][0], ""))
 
 
-def framed(height: float, *, title: str, seen: str) -> Figure:
-    """An empty figure whose content is `height` inches high, with its title above and what is seen below."""
-    add_chinese()
-    captions = textwrap.wrap(printable(seen), CAPTION_LENGTH)
-    figure = Figure(figsize=(WIDTH, height + 0.5 + 0.17 * len(captions)), dpi=110, layout="constrained")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold", parse_math=False)
-    figure.supxlabel("\n".join(captions), x=0.01, ha="left", fontsize=8, color=GREY, parse_math=False)
-    return figure
+def show_grid(rows: Sequence[Sequence[Picture]], *, name: str, title: str, seen: str, folder: Path) -> "HTML":
+    """The same for pictures side by side, a row for each sample."""
+    return show_framed(draw_grid(rows, title=title, caption=seen), name=name, title=title, seen=seen, folder=folder)
 
 
 def show_framed(figure: Figure, *, name: str, title: str, seen: str, folder: Path) -> "HTML":
-    """Save a figure that `framed` made as `plots/<name>.png` in `folder`, and show it."""
+    """Save a figure that `report.bars.framed` made as `plots/<name>.png` in `folder`, and show it."""
     return _show(png_of(figure), name, title, seen, folder)
 
 

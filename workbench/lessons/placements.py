@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.backends.tensorrt.kernels import Kernel, read_kernel
+from workbench.backends.tensorrt.rtx_plan import name_products, rtx_missing
 from workbench.errors import WorkbenchError
 from workbench.launch import run_job
 from workbench.lessons.network_drawing import PAIR, Node, drawn_nodes
@@ -15,7 +17,6 @@ from workbench.lowering import onnx_runtime, tensorrt
 from workbench.lowering.jobs import lower
 from workbench.lowering.onnx_export import export_float
 from workbench.lowering.plan import Dialect, Plan, handles
-from workbench.lowering.rtx_plan import Kernel, name_products, read_kernel, rtx_missing
 from workbench.models.model import Model
 from workbench.pipeline.lesson import Lesson
 from workbench.records import Status
@@ -119,7 +120,10 @@ def _with_plan(placed: Placed, sm: str) -> Placed:
         return replace(placed, reason=reason)
     arguments = {"network": str(placed.file), "sm": sm}
     built = run_job(
-        "workbench.lowering.rtx_plan:kernels_job", arguments, log=placed.file.with_suffix(".log"), timeout_s=TIMEOUT_S
+        "workbench.backends.tensorrt.rtx_plan:kernels_job",
+        arguments,
+        log=placed.file.with_suffix(".log"),
+        timeout_s=TIMEOUT_S,
     )
     if built.status is not Status.OK:
         return replace(placed, reason=built.reason)

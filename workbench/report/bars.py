@@ -74,14 +74,20 @@ class Panel:
     bands: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
-def render(panels: Sequence[Panel], *, title: str, caption: str) -> bytes:
-    """Draw the panels under each other and give the picture as PNG."""
+def framed(height: float, *, title: str, caption: str) -> Figure:
+    """An empty figure whose content is `height` inches high, with its title above and the caption below."""
     add_chinese()
     captions = textwrap.wrap(printable(caption), CAPTION_LENGTH)
-    heights = [_slots(panel) * SLOT + 0.85 for panel in panels]
-    figure = Figure(figsize=(WIDTH, sum(heights) + 0.5 + 0.17 * len(captions)), dpi=110, layout="constrained")
+    figure = Figure(figsize=(WIDTH, height + 0.5 + 0.17 * len(captions)), dpi=110, layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold", parse_math=False)
     figure.supxlabel("\n".join(captions), x=0.01, ha="left", fontsize=8, color=GREY, parse_math=False)
+    return figure
+
+
+def render(panels: Sequence[Panel], *, title: str, caption: str) -> bytes:
+    """Draw the panels under each other and give the picture as PNG."""
+    heights = [_slots(panel) * SLOT + 0.85 for panel in panels]
+    figure = framed(sum(heights), title=title, caption=caption)
     grid = figure.subplots(len(panels), 1, height_ratios=heights, squeeze=False)
     for axes, panel in zip(grid[:, 0], panels, strict=True):
         _draw(axes, panel)

@@ -27,7 +27,7 @@ def compare(
             _number(d.a),
             _number(d.b),
             _number(d.change),
-            ": ".join(t for t in (d.key, d.reason) if t),
+            ": ".join(t for t in (d.name, d.reason) if t),
         ]
         for d in differences
     ]

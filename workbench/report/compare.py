@@ -50,7 +50,7 @@ class Difference:
     fraction of `a` for latency and size, and points lost for accuracy. `row` is A's, or B's where A has none.
     """
 
-    key: str
+    row: Record
     quantity: Quantity
     verdict: Outcome
     a: float | None = None
@@ -59,7 +59,16 @@ class Difference:
     low: float | None = None
     high: float | None = None
     reason: str = ""
-    row: Record | None = None
+
+    @property
+    def name(self) -> str:
+        """The row, as far as the quantity depends on it: a model has one size, on whichever backend."""
+        model, label = self.row.model, row_label(self.row)
+        if self.quantity is Quantity.SIZE:
+            return f"{model}: {label}"
+        if self.quantity is Quantity.ACCURACY:
+            return f"{model}: {place(self.row, shown=())}, {label}"
+        return f"{place(self.row, shown=('model', 'threads', 'batch'))}, {label}, {self.row.scope.replace('_', ' ')}"
 
 
 def compare_runs(
@@ -105,18 +114,14 @@ def _better_direction(rows: Sequence[Record]) -> int:
     return 1
 
 
-def _name(row: Record) -> str:
-    return f"{place(row, shown=('model', 'threads', 'batch'))}, {row_label(row)}, {row.scope}"
-
-
 def _refused(row: Record, quantity: Quantity, reason: str) -> Difference:
-    return Difference(_name(row), quantity, Outcome.NOT_COMPARED, reason=reason, row=row)
+    return Difference(row, quantity, Outcome.NOT_COMPARED, reason=reason)
 
 
 def _unpaired(row: Record, other: Record | None) -> Difference:
     fate = "not in B" if other is None else f"{other.status} in B{f' ({other.reason})' if other.reason else ''}"
     if row.status is Status.OK:
-        return Difference(_name(row), Quantity.ROW, Outcome.MISSING, reason=f"ok in A, {fate}", row=row)
+        return Difference(row, Quantity.ROW, Outcome.MISSING, reason=f"ok in A, {fate}")
     return _refused(row, Quantity.ROW, f"{row.status} in A, {fate}")
 
 
@@ -167,4 +172,4 @@ OUTCOMES = {
 def _judged(row: Record, quantity: Quantity, values: tuple[float, float], change: float, noise: float) -> Difference:
     better, worse = OUTCOMES[quantity]
     verdict = worse if change > noise + 1e-9 else better if change < -noise - 1e-9 else Outcome.SAME
-    return Difference(_name(row), quantity, verdict, *values, change, change - noise, change + noise, row=row)
+    return Difference(row, quantity, verdict, *values, change, change - noise, change + noise)

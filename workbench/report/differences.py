@@ -52,10 +52,10 @@ def change_sentences(differences: Sequence[Difference]) -> list[str]:
 
 def _sentence(difference: Difference) -> str:
     if difference.change is None:
-        return f"{difference.key}: {difference.reason}"
+        return f"{difference.name}: {difference.reason}"
     what = f"{_amount(difference, abs(difference.change))} {WORDS[difference.verdict]}"
     values = f"{number(difference.a or 0.0)} -> {number(difference.b or 0.0)} {UNITS[difference.quantity]}"
-    return f"{difference.key}: {what} ({values}; {_interval(difference)})"
+    return f"{difference.name}: {what} ({values}; {_interval(difference)})"
 
 
 def _amount(difference: Difference, value: float) -> str:
@@ -72,13 +72,10 @@ def _interval(difference: Difference) -> str:
 
 def difference_panels(differences: Sequence[Difference]) -> list[Panel]:
     """What was compared as bars with intervals, one panel for each quantity."""
-    rows = [difference.row for difference in differences if difference.row]
-    shown = varying(rows)
+    shown = varying([difference.row for difference in differences])
     panels = []
     for quantity, title in TITLES.items():
-        bars = [
-            _bar(one, shown) for one in differences if one.quantity is quantity and one.change is not None and one.row
-        ]
+        bars = [_bar(one, shown) for one in differences if one.quantity is quantity and one.change is not None]
         order = list(dict.fromkeys(bar.place for bar in bars))
         if bars:
             panels.append(Panel(title, AXES[quantity], sorted(bars, key=lambda bar: order.index(bar.place))))
@@ -87,7 +84,6 @@ def difference_panels(differences: Sequence[Difference]) -> list[Panel]:
 
 def _bar(difference: Difference, shown: frozenset[str]) -> Bar:
     row, factor = difference.row, 1.0 if difference.quantity is Quantity.ACCURACY else 100.0
-    assert row is not None, "difference_panels leaves out what has no row"
     where = row.model if difference.quantity is Quantity.SIZE else place(row, shown=shown)
     label = row_label(row)
     if difference.quantity is Quantity.LATENCY:
@@ -115,7 +111,7 @@ def difference_table(differences: Sequence[Difference]) -> pd.DataFrame:
         {
             "Verdict": WORDS[one.verdict],
             "What": one.quantity.value,
-            "Row": one.key,
+            "Row": one.name,
             "A": _value(one.a),
             "B": _value(one.b),
             "Unit": UNITS.get(one.quantity, ""),

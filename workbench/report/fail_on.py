@@ -56,11 +56,13 @@ def failures(differences: Sequence[Difference], fail_on: FailOn) -> list[str]:
 def _failure(difference: Difference, fail_on: FailOn) -> str:
     change = difference.change or 0.0
     if difference.verdict is Outcome.MISSING:
-        return f"{difference.key}: {difference.reason}"
+        return f"{difference.name}: {difference.reason}"
     if difference.verdict is Outcome.SLOWER and fail_on.slower is not None and change > fail_on.slower:
-        return f"{difference.key}: {_percent(change)} slower ({_span(difference)} ms), limit {_percent(fail_on.slower)}"
+        return (
+            f"{difference.name}: {_percent(change)} slower ({_span(difference)} ms), limit {_percent(fail_on.slower)}"
+        )
     if difference.verdict is Outcome.LESS_ACCURATE and fail_on.drop is not None and change > fail_on.drop:
-        return f"{difference.key}: {number(change)} points lost ({_span(difference)}), limit {number(fail_on.drop)}"
+        return f"{difference.name}: {number(change)} points lost ({_span(difference)}), limit {number(fail_on.drop)}"
     return ""
 
 

@@ -63,7 +63,7 @@ def front_svg(front: Front, *, caption: str) -> str:
     dots = [
         Dot(
             row.latency_p50_ms or 0.0, _drop(row) or 0.0, COLOURS[row.precision], places.index(place(row, shown=front.shown)),
-            row_label(row), ranks.get(id(row)),
+            ranks.get(id(row)),
             None if row.drop_low is None or row.drop_high is None else (row.drop_low, row.drop_high),
         )
         for row in front.rows

@@ -1,6 +1,6 @@
 """The words that tables, sentences and plots share: the names of rows and places, and how a number is written."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from workbench.records import Metric, Record, Scope
 
@@ -43,6 +43,11 @@ def method_label(method: str, variant: str) -> str:
 def row_label(row: Row) -> str:
     """Precision and method of a row: `INT8 static (hist)`; plain `FP32` for the float model."""
     return precision_label(row) + ("" if row.method == "none" else f" {method_label(row.method, row.variant)}")
+
+
+def class_name(names: Sequence[str], label: int) -> str:
+    """A class's name, or its number where it has none."""
+    return names[label] if 0 <= label < len(names) else str(label)
 
 
 def varying(rows: Collection[Row]) -> frozenset[str]:

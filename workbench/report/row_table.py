@@ -18,11 +18,10 @@ def row_table(records: Sequence[Record]) -> pd.DataFrame:
     Models, machines, threads, batch and the metric's name stand in columns only where they differ between rows.
     """
     shown = varying(records)
-    baselines = {key: baseline_of(group) for key, group in grouped(records).items()}
-    groups = {id(row): baselines[key] for key, group in grouped(records).items() for row in group}
+    baselines = {id(row): baseline_of(group) for group in grouped(records).values() for row in group}
     metrics = {row.metric_name for row in records if row.metric_name}
     metric = metrics.pop() if len(metrics) == 1 else ""
-    return pd.DataFrame([_line(row, groups[id(row)], shown, metric) for row in records], dtype=object)
+    return pd.DataFrame([_line(row, baselines[id(row)], shown, metric) for row in records], dtype=object)
 
 
 def _line(row: Record, baseline: Record | None, shown: frozenset[str], metric: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Drawing points and lines the same way everywhere: a marker and a colour for each series, whiskers, one legend."""
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from workbench.report.bars import CAPTION_LENGTH, GREY, WIDTH, printable
-from workbench.report.fonts import add_chinese, png_of
+from workbench.report.bars import framed
+from workbench.report.fonts import png_of
 
 # Okabe and Ito's colours, told apart by colour-blind readers, and markers for who sees none.
 STYLES = (("#0072B2", "o"), ("#E69F00", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#56B4E9", "v"), ("#D55E00", "P"))
@@ -49,11 +48,7 @@ class Chart:
 
 def render_charts(charts: Sequence[Chart], *, title: str, caption: str) -> bytes:
     """Draw the charts under each other and give the picture as PNG. Series of one name look the same in all."""
-    add_chinese()
-    captions = textwrap.wrap(printable(caption), CAPTION_LENGTH)
-    figure = Figure(figsize=(WIDTH, HEIGHT * len(charts) + 0.5 + 0.17 * len(captions)), dpi=110, layout="constrained")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold", parse_math=False)
-    figure.supxlabel("\n".join(captions), x=0.01, ha="left", fontsize=8, color=GREY, parse_math=False)
+    figure = framed(HEIGHT * len(charts), title=title, caption=caption)
     names = list(dict.fromkeys(series.name for chart in charts for series in chart.series))
     for axes, chart in zip(figure.subplots(len(charts), 1, squeeze=False)[:, 0], charts, strict=True):
         _draw(axes, chart, names)

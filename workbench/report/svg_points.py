@@ -29,7 +29,6 @@ class Dot:
     y: float
     colour: str
     marker: int
-    name: str
     rank: int | None = None
     whisker: tuple[float, float] | None = None
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import ipywidgets as widgets
-from itables.widget import ITable
 
 from workbench.pipeline.comparing import compare_folders
 from workbench.pipeline.merge import is_run, machines_of
@@ -22,6 +21,7 @@ from workbench.report.svg import bars_svg
 from workbench.ui.choice import Choice
 from workbench.ui.markup import bullets, folded, paragraph, table, vector_picture
 from workbench.ui.runs import Given, run_folder
+from workbench.ui.sortable_table import SortableTable
 from workbench.ui.view import View
 
 MOST_DRAWN = 40  # bars
@@ -55,9 +55,7 @@ class Comparison(View):
             if len(values) > 1
         }
         self._summary, self._picture = (widgets.HTML() for _ in range(2))
-        self._table = ITable(
-            style="width: 100%; margin: 0", classes="display compact", maxBytes=0, pageLength=10, scrollX=True
-        )
+        self._table = SortableTable()
         controls = widgets.Box([*self.choices.values(), self.only_changes], layout=widgets.Layout(flex_flow="row wrap"))
         self.content = (controls, self._summary, self._picture, self._table)
         self._redraw()
@@ -77,9 +75,7 @@ class Comparison(View):
         ]
         self._summary.value = self._summary_html()
         self._picture.value = self._picture_html()
-        self._table.layout.display = "" if self.chosen else "none"
-        if self.chosen:
-            self._table.update(difference_table(sorted(self.chosen, key=lambda one: not is_change(one))))
+        self._table.show(difference_table(sorted(self.chosen, key=lambda one: not is_change(one))))
 
     def _summary_html(self) -> str:
         names = [folder.name for folder in self.folders]
@@ -105,12 +101,11 @@ class Comparison(View):
 
     def static_html(self) -> str:
         """Sentences, bars and table of what is chosen."""
-        rows = table(difference_table(self.chosen), caption="Differences") if self.chosen else ""
+        rows = table(difference_table(self.chosen), caption="Differences")
         return f"{self._summary.value}{self._picture.value}{rows}"
 
 
 def _column(title: str, difference: Difference) -> str:
     if title == "What":
         return difference.quantity.value
-    row = difference.row
-    return "" if row is None else row.backend if title == "Backend" else row.precision.upper()
+    return difference.row.backend if title == "Backend" else difference.row.precision.upper()

@@ -9,7 +9,6 @@ from typing import Any
 import ipywidgets as widgets
 
 from workbench import background_run
-from workbench.background_run import RunState
 from workbench.callbacks import nobody_watches
 from workbench.errors import InputError
 from workbench.inspection.notes import Entry, plain
@@ -18,30 +17,29 @@ from workbench.pipeline.stages import runs_folder
 from workbench.report.labels import count
 from workbench.tasks.loader import TASKS
 from workbench.ui.markup import alert, heading, preformatted
+from workbench.ui.method_choice import MethodChoice
 from workbench.ui.model_choice import ModelChoice
+from workbench.ui.place_choice import PlaceChoice
 from workbench.ui.recipe_choices import (
     OWN_TASK,
     RECIPES,
     Choices,
     Part,
     Place,
-    against_method,
     blanks,
     checked,
     free_name,
-    method_titles,
-    possible_places,
     sample_counts,
     task_part,
     write_new,
 )
-from workbench.ui.run_panel import RunPanel, run_label, status_line
-from workbench.ui.ticks import beside, method_rows, place_rows, tick
+from workbench.ui.run_panel import RunPanel, status_line
+from workbench.ui.started_runs import StartedRuns
+from workbench.ui.ticks import GREYED, beside, tick
 from workbench.ui.view import View
 
 WIDE = {"width": "95%"}
 LABELS = {"description_width": "11em"}
-FIRST_PLACES = ("fp32", "int8")
 
 
 def new_experiment(runs: str | Path = "", *, machine: Mapping[str, Any] | None = None) -> "NewExperiment":
@@ -59,15 +57,11 @@ class NewExperiment(View):
         self._runs = runs
         self._is_setting = False
         self._own_name = False
-        self._reasons: dict[Place, str] = {}
-        self.places: dict[Place, widgets.Checkbox] = {}
         self.given: dict[str, widgets.Text] = {}
         self.model = ModelChoice(runs)
         self.task = widgets.Dropdown(options=[*sorted(TASKS), OWN_TASK], description="task")
-        self.methods = {
-            name: tick(name, value=name == "static", tooltip=title) for name, title in method_titles().items()
-        }
-        self._method_notes = {name: beside(title) for name, title in method_titles().items()}
+        self._methods = MethodChoice(self.guard(self._rewrite))
+        self._places = PlaceChoice(self.guard(self._rewrite))
         self.name = widgets.Text(description="name", continuous_update=False, layout=widgets.Layout(width="32em"))
         self.smoke = tick("only see that everything runs (next to no data, figures that mean nothing)")
         self.recipe = widgets.Textarea(
@@ -78,34 +72,44 @@ class NewExperiment(View):
             tooltip="The recipe that the choices make",
         )
         self.start = widgets.Button(
-            description="Write the recipe and start", icon="play", button_style="primary", layout=widgets.Layout(width="auto"),
+            description="Write the recipe and start", icon="play", button_style="primary", layout=widgets.Layout(width="max-content"),
             tooltip="Write a new file and start the run in the background",
         )  # fmt: skip
-        self.shown_run = widgets.Dropdown(description="show run", layout=widgets.Layout(width="auto", max_width="95%"))
-        self.panel = RunPanel()
+        self._started = StartedRuns(runs)
         self._data = widgets.VBox()
-        self._places = widgets.VBox()
         self._verdict = widgets.HTML()
         super().__init__()
         self._form: tuple[widgets.Widget, ...] = (
             widgets.HTML(heading("Model")), self.model,
             widgets.HTML(heading("Task and data")), self.task, self._data,
-            widgets.HTML(heading("Methods")), method_rows(self.methods, self._method_notes),
+            widgets.HTML(GREYED + heading("Methods")), self._methods,
             widgets.HTML(heading("Deployments")), beside("FP32 is measured on each backend, as what the others are compared with."), self._places,
             widgets.HTML(heading("Recipe")), self.name, self.smoke,
             self.recipe, beside("A change by hand holds until the next choice above."), self._verdict, self.start,
         )  # fmt: skip
         self._connect()
-        self._list_runs()
         # A run that was found is what one looks for; one that is started appears below the button.
-        run, form = (self.shown_run, self.panel), self._form
-        self.content = (*run, *form) if self.panel.run else (*form, *run)
+        self.content = (self._started, *self._form) if self.panel.run else (*self._form, self._started)
         self._take_model()
         if machine is not None or nobody_watches():
             self._take_machine(machine or _ask_machine())
         else:
-            self._places.children = (beside("Looking at what this machine can run ..."),)
             threading.Thread(target=self.guard(lambda: self._take_machine(_ask_machine())), daemon=True).start()
+
+    @property
+    def methods(self) -> dict[str, widgets.Checkbox]:
+        """The box of each method."""
+        return self._methods.boxes
+
+    @property
+    def places(self) -> dict[Place, widgets.Checkbox]:
+        """The box of each backend, device and precision; none before it is known what this machine can run."""
+        return self._places.boxes
+
+    @property
+    def panel(self) -> RunPanel:
+        """The run that is shown."""
+        return self._started.panel
 
     def static_html(self) -> str:
         """The recipe, what is said of it, and the run that is shown."""
@@ -118,12 +122,10 @@ class NewExperiment(View):
             control.observe(self.guard(self._take_model), **on)
         self.model.upload.observe(self.guard(self._take_model), names="paths")
         self.task.observe(self.guard(self._take_task), **on)
-        for control in (*self.methods.values(), self.name):
-            control.observe(self.guard(self._rewrite), **on)
+        self.name.observe(self.guard(self._rewrite), **on)
         self.name.observe(self._keep_name, **on)
         self.recipe.observe(self.guard(self._check), **on)
         self.start.on_click(self.guard(self._start))
-        self.shown_run.observe(self.guard(self._show_run), **on)
 
     @contextmanager
     def _setting(self) -> Iterator[None]:
@@ -160,11 +162,8 @@ class NewExperiment(View):
         kept = {name: control.value for name, control in self.given.items()}
         self.given = {name: self._field(name, kept.get(name, "")) for name in names}
         self._data.children = tuple(self.given.values())
-        for name, box in self.methods.items():
-            reason = against_method(name, self._model_part(), self._task_part()) if self.model.chosen else ""
-            with self._setting():
-                box.disabled, box.value = bool(reason), box.value and not reason
-            self._method_notes[name].value = beside(reason or method_titles()[name]).value
+        with self._setting():
+            self._methods.judge(self._model_part(), self._task_part())
         self._rewrite()
 
     def _field(self, name: str, value: str) -> widgets.Text:
@@ -188,19 +187,7 @@ class NewExperiment(View):
 
     def _take_machine(self, machine: Mapping[str, Any]) -> None:
         """Offer what this machine can run, and say why it cannot run the rest."""
-        self._reasons = possible_places(machine["matrix"])
-        self.places = {
-            place: tick(
-                place[2],
-                value=place[1] == "cpu" and place[2] in FIRST_PLACES,
-                reason=reason,
-                tooltip=f"{place[2]} on {place[0]}, {place[1]}",
-            )
-            for place, reason in self._reasons.items()
-        }
-        for box in self.places.values():
-            box.observe(self.guard(self._rewrite), names="value")
-        self._places.children = place_rows(self.places, self._reasons).children
+        self._places.offer(machine["matrix"])
         self._rewrite()
 
     def _rewrite(self, _: object = None) -> None:
@@ -217,9 +204,8 @@ class NewExperiment(View):
         if counts:
             options = task["options"].value if "options" in task else {}
             task = task | {"options": Entry(options | counts)}
-        methods = tuple(name for name, box in self.methods.items() if box.value)
-        places = tuple(place for place, box in self.places.items() if box.value)
-        return Choices(self.name.value.strip(), self._model_part(), task, methods, places, typed)
+        name = self.name.value.strip()
+        return Choices(name, self._model_part(), task, self._methods.chosen, self._places.chosen, typed)
 
     def _check(self, _: object = None) -> None:
         """Say whether the recipe can be run, and allow to start it if so."""
@@ -241,31 +227,18 @@ class NewExperiment(View):
 
     def _start(self, _: object) -> None:
         file, folder = write_new(self.recipe.value, self._runs)
-        run = background_run.start(file, folder, smoke=self.smoke.value)
-        self.content = (*self._form, self.shown_run, self.panel)
-        self._list_runs()
-        self.panel.attach(run)
+        try:
+            run = background_run.start(file, folder, smoke=self.smoke.value)
+        except Exception:
+            file.unlink(missing_ok=True)  # nothing ran: its name is free again
+            raise
+        self.content = (*self._form, self._started)
+        self._started.show(run)
         self._own_name = False
         if self.model.chosen:
             with self._setting():
                 self.name.value = free_name(self._runs, f"{self.model.chosen[0]}_int8")
             self._rewrite()
-
-    def _list_runs(self) -> None:
-        """The runs that were started so; the newest that still runs is shown."""
-        found = background_run.background_runs(self._runs)
-        with self._setting():
-            self.shown_run.options = [("none", None), *((run_label(run), run.folder) for run in found)]
-            self.shown_run.layout.display = None if found else "none"
-            active = next((run for run in found if run.state is RunState.RUNNING), None)
-            self.shown_run.value = active.folder if active else None
-        if active is not None:
-            self.panel.attach(active)
-
-    def _show_run(self, _: object) -> None:
-        if not self._is_setting:
-            folder = self.shown_run.value
-            self.panel.attach(background_run.find(folder) if folder else None)
 
 
 def _number(text: str) -> int | str:

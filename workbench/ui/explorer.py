@@ -4,30 +4,25 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import ipywidgets as widgets
-from itables.widget import ITable
 
 from workbench.errors import InputError
 from workbench.machine import this_machine
 from workbench.records import Record, Status, write_records
-from workbench.report.front import front_svg, fronts
-from workbench.report.groups import grouped
 from workbench.report.headline import headlines
 from workbench.report.labels import count, method_label
-from workbench.report.panels import PLOTS, Plot, plot_panels, plot_rows
-from workbench.report.plots import counted, draw_plots, plot_sentence
+from workbench.report.plots import draw_plots
 from workbench.report.prose import plot_caption, result_sentences
 from workbench.report.row_table import row_table
-from workbench.report.svg import bars_svg
 from workbench.report.tables import escape_markdown, reasons, to_markdown
 from workbench.report.trade_off import draw_trade_off
 from workbench.ui.choice import Choice
 from workbench.ui.copy_button import CopyButton
-from workbench.ui.markup import bullets, folded, gallery, paragraph, preformatted, table, vector_picture
+from workbench.ui.markup import bullets, folded, paragraph, preformatted, table
+from workbench.ui.run_pictures import drawn_rows, pictures_html
 from workbench.ui.runs import Given, read_runs
+from workbench.ui.sortable_table import SortableTable
 from workbench.ui.view import View
 
-MOST_DRAWN = 30  # rows: more bars than that nobody reads
-MOST_FRONTS = 4
 MOST_SAID = 4  # sentences that need no unfolding
 MOST_OPEN = 6  # reasons that need no unfolding
 MOST_STATIC = 100  # rows of the table where there are no widgets
@@ -64,9 +59,7 @@ class Explorer(View):
         self.choices: dict[str, Choice] = {}
         self._controls = widgets.Box(layout=widgets.Layout(flex_flow="row wrap"))
         self._summary, self._pictures, self._below, self._said = (widgets.HTML() for _ in range(4))
-        self._table = ITable(
-            style="width: 100%; margin: 0", classes="display compact", maxBytes=0, pageLength=10, scrollX=True
-        )
+        self._table = SortableTable()
         self._again = _button("Read again", "read the run's results again, as they are now", "refresh")
         self._again.on_click(self.guard(self._read_again))
         actions = [self._again, *self._copying(), *(self._saving() if can_save else ())]
@@ -95,11 +88,9 @@ class Explorer(View):
     def _redraw(self) -> None:
         self.chosen = self._select()
         self._summary.value = self._summary_html()
-        self._pictures.value = self._pictures_html()
+        self._pictures.value = pictures_html(self.chosen, self._runs)
         self._below.value = self._missing_html()
-        self._table.layout.display = "" if self.chosen else "none"
-        if self.chosen:
-            self._table.update(row_table(self.chosen))
+        self._table.show(row_table(self.chosen))
 
     def _select(self) -> list[Record]:
         wanted = [(COLUMNS[title], choice.chosen) for title, choice in self.choices.items()]
@@ -125,53 +116,6 @@ class Explorer(View):
         if none:
             return f"No row is chosen: nothing is ticked under {' and '.join(none)}."
         return "No row is chosen: none has all that is ticked; tick more."
-
-    def _pictures_html(self) -> str:
-        drawn = self._drawn()
-        pictures, missing = [], []
-        for plot in PLOTS:
-            rows = plot_rows(plot, drawn)
-            if rows:
-                pictures.append(self._bars(plot, rows))
-            elif self.chosen:
-                missing.append(f"{plot.title} is not drawn: no chosen row has the figures.")
-        found = fronts(self.chosen)
-        pictures += [
-            vector_picture(front_svg(front, caption=self._caption), alt=front.alt) for front in found[:MOST_FRONTS]
-        ]
-        timed = sum(row.status is Status.OK for row in self.chosen)
-        if timed > len(drawn):
-            missing.append(
-                f"The bars are of {len(drawn)} of {timed} measured rows, where the fastest are; the table has all."
-            )
-        if len(found) > MOST_FRONTS:
-            missing.append(
-                f"The trade-off is drawn for {MOST_FRONTS} of {len(found)} models and scopes; choose fewer to see the others."
-            )
-        return gallery(pictures) + "".join(paragraph(line, quiet=True) for line in missing)
-
-    def _drawn(self) -> list[Record]:
-        """The measured rows that the bars are of: all, or where they are many whole comparison groups, the fastest first."""
-        measured = [row for row in self.chosen if row.status is Status.OK]
-        if len(measured) <= MOST_DRAWN:
-            return measured
-        groups = [sorted(group, key=_place_in_group) for group in grouped(measured).values()]
-        kept: list[Record] = []
-        for group in sorted(groups, key=lambda group: min(map(_latency, group))):
-            if kept and len(kept) + len(group) > MOST_DRAWN:
-                break
-            kept += group[:MOST_DRAWN]
-        wanted = {id(row) for row in kept}
-        return [row for row in measured if id(row) in wanted]
-
-    def _bars(self, plot: Plot, rows: Sequence[Record]) -> str:
-        panels = plot_panels(plot, rows, self._runs.metrics)
-        caption = counted(plot.count, rows, self._runs.metrics) + self._caption
-        return vector_picture(bars_svg(panels, title=plot.title, caption=caption), alt=plot_sentence(plot, panels))
-
-    @property
-    def _caption(self) -> str:
-        return plot_caption(self._runs.machines)
 
     def _missing_html(self) -> str:
         why = reasons(self.chosen)
@@ -211,9 +155,10 @@ class Explorer(View):
         self._said.value = paragraph(f"Saved in {folder}: {', '.join(names)}.")
 
     def _save_pictures(self) -> list[str]:
-        folder, drawn, metrics = self._runs.folders[0] / SAVED, self._drawn(), self._runs.metrics
-        figures = draw_plots(drawn, metrics, out_dir=folder, caption=self._caption)
-        trade_off = draw_trade_off(drawn, metrics, out_dir=folder, caption=self._caption)
+        folder, drawn, metrics = self._runs.folders[0] / SAVED, drawn_rows(self.chosen), self._runs.metrics
+        caption = plot_caption(self._runs.machines)
+        figures = draw_plots(drawn, metrics, out_dir=folder, caption=caption)
+        trade_off = draw_trade_off(drawn, metrics, out_dir=folder, caption=caption)
         return [figure.path.name for figure in (*figures, *([trade_off] if trade_off else []))]
 
     def _save_rows(self) -> list[str]:
@@ -228,15 +173,6 @@ class Explorer(View):
         rows = row_table(measured[:MOST_STATIC]).drop(columns="Status", errors="ignore")
         shown = table(rows, caption="Measured rows")
         return f"{self._summary.value}{self._pictures.value}{shown}{rest}{self._below.value}"
-
-
-def _latency(row: Record) -> float:
-    return float("inf") if row.latency_p50_ms is None else row.latency_p50_ms
-
-
-def _place_in_group(row: Record) -> tuple[bool, float]:
-    """FP32, which the others are compared with, then the fastest."""
-    return not row.is_baseline, _latency(row)
 
 
 def _button(name: str, tooltip: str, icon: str) -> widgets.Button:

@@ -27,20 +27,25 @@ class FinishedRuns(View):
         self._choice = widgets.Dropdown(
             description="Run", options=[(run.name, run) for run in found], tooltip="the finished run to look at"
         )
-        self._choice.observe(self.guard(lambda change: self._show()), names="value")
-        self._show()
+        show = self.guard(lambda change: self._show())
+        self._choice.observe(show, names="value")
+        show(None)
 
     def _show(self) -> None:
         if self._choice.value is None:
             self.content = (widgets.HTML(NONE),)
             return
+        # A run that cannot be read is not to stand over another's rows.
+        self.explorer, self.content = None, (self._choice,)
         self.explorer = explore(self._choice.value, can_save=False)
         self.content = (self._choice, self.explorer)
 
     def static_html(self) -> str:
         """The chosen run's name, and what its explorer shows."""
-        if self.explorer is None:
+        if self._choice.value is None:
             return NONE
+        if self.explorer is None:
+            return paragraph(f"Run {self._choice.label} cannot be read.")
         return paragraph(f"Run {self._choice.label}") + self.explorer.static_html()
 
 

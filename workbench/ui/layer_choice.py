@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
-from itables.widget import ITable
+import pandas as pd
 
 from workbench.errors import InputError
 from workbench.models.model import Model
@@ -19,6 +19,7 @@ from workbench.report.svg import bars_svg
 from workbench.ui.choice import Choice
 from workbench.ui.markup import paragraph, preformatted, table, vector_picture
 from workbench.ui.runs import Given, run_folder
+from workbench.ui.sortable_table import SortableTable
 from workbench.ui.view import View
 
 MOST_OFFERED = 100  # tensors to tick
@@ -41,7 +42,7 @@ class LayerChoice(View):
         self.folder = folder
         self.found: dict[str, Any] | None = None
         self.tensors: Choice | None = None
-        self.analysis = widgets.Dropdown(description="Analysis", layout=widgets.Layout(width="auto"))
+        self.analysis = widgets.Dropdown(description="Analysis", layout=widgets.Layout(width="max-content"))
         self.analysis.observe(self.guard(lambda change: self._open(change["new"])), names="value")
         self._again = widgets.Button(
             description="Read again", tooltip="look for new analyses of the run", icon="refresh"
@@ -54,9 +55,7 @@ class LayerChoice(View):
         self._tick = widgets.Box()
         self._summary, self._picture, self._effect, self._said = (widgets.HTML() for _ in range(4))
         self._picture.layout = widgets.Layout(flex="1 1 440px", max_width="720px")
-        self._table = ITable(
-            style="width: 100%; margin: 0", classes="display compact", maxBytes=0, pageLength=10, scrollX=True
-        )
+        self._table = SortableTable()
         beside = widgets.Box([self._tick, self._picture], layout=widgets.Layout(flex_flow="row wrap"))
         actions = widgets.Box([self._again, *([self._write] if can_save else [])])
         self.content = (self.analysis, self._summary, beside, self._effect, self._table, actions, self._said)
@@ -76,6 +75,7 @@ class LayerChoice(View):
     def _open(self, name: str | None) -> None:
         self.found = self.tensors = None
         self._tick.children = ()
+        self._redraw()  # one that cannot be read is not to stand over another's layers
         if name is not None:
             self.found = _read(self.folder / "sensitivity" / f"{name}.json")
             self.kept = self._kept_now(self.found["model"])
@@ -86,7 +86,7 @@ class LayerChoice(View):
                 "Keep in float, worst first", options, self.guard(self._redraw), ticked=ticked, height="34em"
             )
             self._tick.children = (self.tensors,)
-        self._redraw()
+            self._redraw()
 
     @property
     def chosen(self) -> list[str]:
@@ -94,10 +94,9 @@ class LayerChoice(View):
         return [] if self.tensors is None else [name for name, box in self.tensors.boxes.items() if box.value]
 
     def _redraw(self) -> None:
-        is_there = self.found is not None
-        self._table.layout.display = "" if is_there else "none"
-        self._write.disabled = not is_there
+        self._write.disabled = self.found is None
         self._said.value = ""
+        self._table.show(self._layers())
         if self.found is None:
             self._summary.value = paragraph(
                 f"{self.folder.name}: no sensitivity analysis yet. Notebook 06_sensitivity makes one, and so does: "
@@ -114,10 +113,10 @@ class LayerChoice(View):
             bars_svg(panels, title=title, caption=caption), alt=f"Bar chart: {title}. {facts}."
         )
         self._effect.value = paragraph(chosen_sentence(self.found, self.chosen))
-        self._table.update(self._layers())
 
-    def _layers(self) -> Any:
-        return layer_table(self.found or {}, kept=self.kept, chosen=self.chosen)
+    def _layers(self) -> pd.DataFrame:
+        """A line for each layer; no line without an analysis."""
+        return layer_table(self.found, kept=self.kept, chosen=self.chosen) if self.found else pd.DataFrame()
 
     def _kept_now(self, model: str) -> dict[str, dict[str, str]]:
         """What a model of the run keeps in float, by backend; nothing where its folder is gone."""
@@ -140,7 +139,7 @@ class LayerChoice(View):
 
     def static_html(self) -> str:
         """Summary, picture, effect and layers as they are chosen."""
-        rows = table(self._layers(), caption="Layers") if self.found else ""
+        rows = table(self._layers(), caption="Layers")
         return f"{self._summary.value}{self._picture.value}{self._effect.value}{rows}"
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 QUIET = "var(--jp-ui-font-color2, inherit)"
 LINE = "var(--jp-border-color2, #8888)"
 ALERT = "border-left: 4px solid var(--jp-error-color1, #d32f2f); padding: .25em .75em; margin: .25em 0"
+# As wide as there is room: by itself a wide line or table would make its widget as wide.
+SCROLLED = "overflow: auto; width: 0; min-width: 100%; box-sizing: border-box"
 # The pictures are drawn on white, and stay on it.
 CARD = f"display: block; width: 100%; max-width: 100%; height: auto; padding: 8px; box-sizing: border-box; background: #fff; border: 1px solid {LINE}; border-radius: 4px"
 
@@ -81,7 +83,7 @@ def table(frame: "pd.DataFrame", *, caption: str = "") -> str:
     lines = "".join(f"<tr>{''.join(_cell('td', cell.text, cell.right) for cell in line)}</tr>" for line in body)
     title = f'<caption style="text-align: left; font-weight: 600">{escape(caption)}</caption>' if caption else ""
     return (
-        f'<div style="overflow-x: auto; margin: .35em 0" tabindex="0" role="region" aria-label="{escape(caption or "table")}">'
+        f'<div style="{SCROLLED}; margin: .35em 0" tabindex="0" role="region" aria-label="{escape(caption or "table")}">'
         f'<table style="border-collapse: collapse; border: 0; line-height: 1.35; font-size: .92em">'
         f"{title}<thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></div>"
     )
@@ -95,7 +97,7 @@ def _cell(tag: str, content: str, is_right: bool) -> str:
 
 def preformatted(text: str) -> str:
     """Text as it is written: a recipe, a log, a table in Markdown."""
-    style = f"overflow: auto; max-height: 24em; padding: .5em .75em; border: 1px solid {LINE}; line-height: 1.3; white-space: pre"
+    style = f"{SCROLLED}; max-height: 24em; padding: .5em .75em; border: 1px solid {LINE}; line-height: 1.3; white-space: pre"
     return f'<pre tabindex="0" style="{style}">{as_text(text)}</pre>'
 
 

@@ -14,6 +14,7 @@ from workbench.models.sample import SAMPLES
 from workbench.models.zoo import read_zoo
 from workbench.ui.recipe_choices import RECIPES, Part, sample_task, task_part
 from workbench.ui.upload_control import UploadControl
+from workbench.ui.uploads import LIMIT
 
 MODEL_ENDINGS = (".onnx", ".pdmodel")
 
@@ -44,7 +45,7 @@ class ModelChoice(widgets.VBox):  # type: ignore[misc]
             description="path", placeholder="model.onnx, or a Paddle model's folder or .pdmodel", continuous_update=False, layout={"width": "95%"}
         )  # fmt: skip
         self.upload = UploadControl(
-            runs, label="model.onnx, or model.pdmodel and model.pdiparams together (100 MB at most; give the path of a larger one)",
+            runs, label=f"model.onnx, or model.pdmodel and model.pdiparams together ({LIMIT} at most; give the path of a larger one)",
             accept=".onnx,.pdmodel,.pdiparams,.yaml,.yml", multiple=True,
         )  # fmt: skip
         self.note = widgets.HTML()

@@ -1,11 +1,11 @@
 """Trying a run's models by hand: a sample of the task or one of the user's, FP32 and another model side by side."""
 
 from enum import StrEnum
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
+import pandas as pd
 
 from workbench.errors import InputError
 from workbench.measure.predict import Shown
@@ -13,12 +13,14 @@ from workbench.pipeline.finished import deployed_cells, open_run
 from workbench.pipeline.plan import FLOAT_MODEL, Cell
 from workbench.pipeline.predict import Answers, answers, sample_list
 from workbench.pipeline.stages import runs_folder
-from workbench.ui.markup import paragraph, picture
+from workbench.report.labels import class_name, number
+from workbench.ui.markup import paragraph, picture, table
 from workbench.ui.prediction_picture import ALONE, DRAWN, draw_answers
-from workbench.ui.prediction_text import answer_name, class_name, difference
+from workbench.ui.prediction_text import answer_name, difference
 from workbench.ui.run_panel import status_line
 from workbench.ui.runs import run_folder
 from workbench.ui.upload_control import UploadControl
+from workbench.ui.uploads import LIMIT
 from workbench.ui.view import View
 
 IMAGE_ENDINGS = ".png,.jpg,.jpeg,.bmp,.webp,.tif,.tiff,.ppm,.pgm"
@@ -26,7 +28,7 @@ IMAGE_ENDINGS = ".png,.jpg,.jpeg,.bmp,.webp,.tif,.tiff,.ppm,.pgm"
 WIDE = {"width": "95%"}
 
 
-class Given(StrEnum):
+class Source(StrEnum):
     """Where a sample comes from."""
 
     SAMPLE = "evaluation sample"
@@ -45,18 +47,18 @@ class Prediction(View):
 
     def __init__(self, run: Path) -> None:
         self._experiment = open_run(run)
-        self._cells = [pair for pair in deployed_cells(self._experiment)]
+        self._cells = deployed_cells(self._experiment)
         self._task = sample_list(self._experiment)
         self.answers: Answers | None = None
-        backends = list(dict.fromkeys(cell.backend for cell, _ in self._cells))
-        kinds = [Given.SENTENCE] if self._task.shown is Shown.CLASS else [Given.UPLOAD, Given.PATH]
-        self.backend = widgets.Dropdown(options=backends, description="backend")
+        places = list(dict.fromkeys(_place(cell) for cell, _ in self._cells))
+        kinds = [Source.SENTENCE] if self._task.shown is Shown.CLASS else [Source.UPLOAD, Source.PATH]
+        self.backend = widgets.Dropdown(options=places, description="backend")
         self.model = widgets.Dropdown(description="model", layout=widgets.Layout(width="auto"))
-        self.given = widgets.Dropdown(options=[str(kind) for kind in (Given.SAMPLE, *kinds)], description="input")
+        self.given = widgets.Dropdown(options=[str(kind) for kind in (Source.SAMPLE, *kinds)], description="input")
         self.sample = widgets.Dropdown(
             options=[(_label(sample), number) for number, sample in enumerate(self._task.samples)], description="sample", layout=WIDE
         )  # fmt: skip
-        self.upload = UploadControl(_uploads_of(run), label="image (100 MB at most)", accept=IMAGE_ENDINGS)
+        self.upload = UploadControl(_uploads_of(run), label=f"image ({LIMIT} at most)", accept=IMAGE_ENDINGS)
         self.path = widgets.Text(description="path", placeholder="an image", continuous_update=False, layout=WIDE)
         self.first = widgets.Text(description="sentence", continuous_update=False, layout=WIDE)
         self.second = widgets.Text(
@@ -69,7 +71,7 @@ class Prediction(View):
         self._shown = widgets.HTML()
         super().__init__()
         self._controls = {
-            Given.SAMPLE: (self.sample,), Given.UPLOAD: (self.upload,), Given.PATH: (self.path,), Given.SENTENCE: (self.first, self.second)
+            Source.SAMPLE: (self.sample,), Source.UPLOAD: (self.upload,), Source.PATH: (self.path,), Source.SENTENCE: (self.first, self.second)
         }  # fmt: skip
         controls = [control for group in self._controls.values() for control in group]
         self.content = (
@@ -88,7 +90,7 @@ class Prediction(View):
         return f"{self._said.value}{self._shown.value}"
 
     def _list_models(self, _: object = None) -> None:
-        found = [cell for cell, _ in self._cells if cell.backend == self.backend.value and not cell.is_baseline]
+        found = [cell for cell, _ in self._cells if _place(cell) == self.backend.value and not cell.is_baseline]
         self.model.options = [(_model_label(cell), cell.key) for cell in found]
         integer = next((cell.key for cell in found if cell.precision.is_quantized), None)
         if integer is not None:
@@ -101,16 +103,16 @@ class Prediction(View):
 
     def _input(self) -> str | int:
         """What the models are asked about; raises InputError where nothing is given."""
-        match Given(self.given.value):
-            case Given.SAMPLE:
+        match Source(self.given.value):
+            case Source.SAMPLE:
                 if self.sample.value is None:
                     raise InputError("sample: the task has no evaluation samples; give an input of your own")
                 return int(self.sample.value)
-            case Given.UPLOAD:
+            case Source.UPLOAD:
                 if not self.upload.paths:
                     raise InputError("upload: no image yet; choose one")
                 return str(self.upload.paths[0])
-            case Given.PATH:
+            case Source.PATH:
                 if not self.path.value.strip():
                     raise InputError("path: it is empty; give the path of an image")
                 return str(Path(self.path.value.strip()).expanduser())
@@ -121,7 +123,7 @@ class Prediction(View):
         chosen = [
             (cell, prepared)
             for cell, prepared in self._cells
-            if cell.backend == self.backend.value and (cell.is_baseline or cell.key == self.model.value)
+            if _place(cell) == self.backend.value and (cell.is_baseline or cell.key == self.model.value)
         ]
         self._shown.value, self.answers = "", None
         self.ask.disabled = True
@@ -146,9 +148,9 @@ class Prediction(View):
             " ".join(difference(shown, names, first, other) for other in others)
             or f"{answer_name(first)}: {first.text}."
         )
-        title = f"{self._asked()} on {self.backend.value}"
+        title = f"{self._asked()}, {self.backend.value}"
         self._say(said)
-        parts = [_table(shown, names, found)]
+        parts = [table(_answers_table(shown, names, found))]
         if found.picture is not None:
             png = draw_answers(shown, names, found, title=title)
             shown_png = picture(png, alt=f"Picture: {title}. {said}")
@@ -157,10 +159,10 @@ class Prediction(View):
 
     def _asked(self) -> str:
         """The sample's name."""
-        kind = Given(self.given.value)
-        if kind is Given.SAMPLE:
+        kind = Source(self.given.value)
+        if kind is Source.SAMPLE:
             return _label(self._task.samples[self.sample.value])
-        if kind is Given.SENTENCE:
+        if kind is Source.SENTENCE:
             return " / ".join(text for text in (self.first.value, self.second.value) if text.strip())
         return Path(str(self._input())).name
 
@@ -168,6 +170,10 @@ class Prediction(View):
 def _label(sample: dict[str, str]) -> str:
     truth = f" (truth {sample['truth']})" if sample["truth"] else ""
     return f"{sample['text'] or sample['key']}{truth}"
+
+
+def _place(cell: Cell) -> str:
+    return f"{cell.backend} on {cell.device}"
 
 
 def _model_label(cell: Cell) -> str:
@@ -180,16 +186,14 @@ def _uploads_of(run: Path) -> Path:
     return parent if parent.name == "runs" else runs_folder()
 
 
-def _table(shown: Shown, names: Any, found: Answers) -> str:
-    """A column for each model: its choices in order, or what its task tells of its prediction."""
-    columns = [_column(shown, names, answer.prediction, answer.text) for answer in found.answers]
-    head = "".join(f'<th scope="col">{escape(answer_name(answer))}</th>' for answer in found.answers)
-    rows = []
-    for number in range(max(map(len, columns))):
-        cells = "".join(f"<td>{escape(column[number]) if number < len(column) else ''}</td>" for column in columns)
-        rows.append(f'<tr><th scope="row">{number + 1}</th>{cells}</tr>')
-    times = "".join(f"<td>{answer.run_ms:.2f} ms</td>" for answer in found.answers)
-    return f'<table><thead><tr><th scope="col"></th>{head}</tr></thead><tbody>{"".join(rows)}<tr><th scope="row">a call</th>{times}</tr></tbody></table>'
+def _answers_table(shown: Shown, names: Any, found: Answers) -> pd.DataFrame:
+    """A column for each model: its choices in order, or what its task tells of its prediction; the time of a call last."""
+    columns = {answer_name(answer): _column(shown, names, answer.prediction, answer.text) for answer in found.answers}
+    most = max(map(len, columns.values()))
+    rows = {"": [*(str(number) for number in range(1, most + 1)), "a call"]}
+    for (name, column), answer in zip(columns.items(), found.answers, strict=True):
+        rows[name] = [*column, *[""] * (most - len(column)), f"{number(answer.run_ms, digits=3)} ms"]
+    return pd.DataFrame(rows, dtype=object)
 
 
 def _column(shown: Shown, names: Any, prediction: Any, text: str) -> list[str]:

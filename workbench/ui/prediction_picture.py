@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from workbench.lessons.class_pictures import coloured
-from workbench.lessons.found_boxes import draw_boxes
-from workbench.lessons.picture_grid import Picture, draw_grid
 from workbench.measure.predict import Shown
 from workbench.pipeline.predict import Answers
 from workbench.report.bars import COLOURS
+from workbench.report.fonts import png_of
+from workbench.report.labels import class_name
+from workbench.report.picture_grid import Picture, coloured, draw_boxes, draw_grid
 from workbench.tasks.segmentation.class_maps import unpack
-from workbench.ui.prediction_text import answer_name, class_name, rows_of
+from workbench.ui.prediction_text import answer_name, rows_of
 
 OVERLAY = 0.55
 LARGEST, ALONE = 1200, 320  # pixels of a side: a photograph has more than the page shows
@@ -28,12 +28,11 @@ def draw_answers(shown: Shown, names: Sequence[str], answers: Answers, *, title:
     assert answers.picture is not None
     step = max(1, -(-max(answers.picture.shape[:2]) // (LARGEST if shown in DRAWN else ALONE)))
     picture = answers.picture[::step, ::step]
-    written = io.BytesIO()
     if shown in DRAWN:
         pictures = [Picture(picture, "given"), *_found(shown, names, answers, picture, step)]
-        draw_grid([pictures], title=title, seen="").savefig(written, format="png")
-    else:
-        Image.fromarray(picture).save(written, format="png")
+        return png_of(draw_grid([pictures], title=title, caption=""))
+    written = io.BytesIO()
+    Image.fromarray(picture).save(written, format="png")
     return written.getvalue()
 
 
@@ -45,9 +44,10 @@ def _found(
         colour, name = COLOURS[answer.cell.precision], answer_name(answer)
         if shown is Shown.BOXES:
             rows = rows_of(answer.prediction)[::-1]  # the best on top
-            labels = [class_name(names, int(row[0])) for row in rows]
-            boxes = [(index, *(edge / step for edge in row[2:]), f" {row[1]:.2f}") for index, row in enumerate(rows)]
-            draw: Any = partial(draw_boxes, boxes=boxes, classes=labels, colour=colour)
+            boxes: Any = [
+                (f"{class_name(names, int(row[0]))} {row[1]:.2f}", *(edge / step for edge in row[2:])) for row in rows
+            ]
+            draw = partial(draw_boxes, boxes=boxes, colour=colour)
             found.append(Picture(picture, name, draw, colour))
         elif shown is Shown.CLASS_MAP:
             found.append(Picture(_overlaid(picture, unpack(answer.prediction)[::step, ::step]), name, colour=colour))

@@ -6,7 +6,7 @@ from typing import Any
 
 from workbench.measure.predict import Shown
 from workbench.pipeline.predict import Answer
-from workbench.report.labels import count, number
+from workbench.report.labels import class_name, count, number
 from workbench.tasks.segmentation.class_maps import unpack
 
 SHOWN_SCORE = 0.25
@@ -19,11 +19,6 @@ def answer_name(answer: Answer) -> str:
     """Precision and model: `INT8 static-hist`; plain `FP32` for the float model."""
     precision = str(answer.cell.precision).upper()
     return precision if answer.cell.model == "fp32" else f"{precision} {answer.cell.model}"
-
-
-def class_name(names: Sequence[str], label: int) -> str:
-    """A class's name, or its number where it has none."""
-    return names[label] if 0 <= label < len(names) else str(label)
 
 
 def difference(shown: Shown, names: Sequence[str], first: Answer, other: Answer) -> str:
@@ -111,5 +106,5 @@ def _time(first: Answer, other: Answer) -> str:
     ratio = first.run_ms / other.run_ms
     return (
         f"A call takes {number(other.run_ms, digits=3)} ms where {answer_name(first)} takes {number(first.run_ms, digits=3)} ms "
-        f"({ratio:.2f} times as fast; the fastest of five calls, no measurement)."
+        f"({number(ratio, digits=2)} times as fast; the fastest of five calls, no measurement)."
     )

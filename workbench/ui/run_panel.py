@@ -32,7 +32,7 @@ class RunPanel(View):
         self._said = widgets.HTML()
         self._log = widgets.HTML()
         self._bar = widgets.IntProgress(
-            min=0, max=100, description="progress", layout=widgets.Layout(width="100%", display="none")
+            min=0, max=100, description="progress", layout=widgets.Layout(width="auto", display="none")
         )
         self.cancel = widgets.Button(
             description="Cancel", icon="stop", tooltip="End the run as Ctrl-C does", disabled=True
@@ -120,7 +120,7 @@ def _sentence(run: BackgroundRun, state: RunState, progress: RunProgress) -> str
     if state is not RunState.RUNNING:
         where = f"; ui.explore({str(_shown(run.folder))!r})" if state is RunState.PASSED else ""
         return f"{run.folder.name}: {ENDED[state]}{where}"
-    now = f"; now: {progress.job}" if progress.job else ""
+    now = f"; now: {progress.job}{f' ({progress.step.text})' if progress.step else ''}" if progress.job else ""
     return f"{run.folder.name}: {progress.text}{now}"
 
 

@@ -26,31 +26,36 @@ async function sendFile(model, file, first, last) {
 }
 
 function render({ model, el }) {
-  const label = document.createElement("label");
+  const label = document.createElement("span");
   const input = document.createElement("input");
+  const button = document.createElement("button");
   const status = document.createElement("span");
+  // The browser's own control says `No file chosen` beside what it uploaded before, and after the page was loaded anew.
   input.type = "file";
-  input.style.marginLeft = "0.5em";
+  input.hidden = true;
+  button.className = "jupyter-button widget-button";
+  button.style.marginLeft = "0.5em";
+  button.addEventListener("click", () => input.click());
   status.setAttribute("role", "status");
   status.style.marginLeft = "0.5em";
   const show = () => {
     input.accept = model.get("accept");
     input.multiple = model.get("multiple");
-    label.firstChild.nodeValue = model.get("label");
+    label.textContent = button.title = model.get("label");
+    button.textContent = model.get("multiple") ? "Choose files" : "Choose file";
     status.textContent = model.get("status");
   };
-  label.append(document.createTextNode(""), input);
   label.style.marginLeft = "4px";
   label.style.color = "var(--jp-ui-font-color1, inherit)";
   status.style.color = "var(--jp-ui-font-color1, inherit)";
-  el.append(label, status);
+  el.append(label, button, input, status);
   input.addEventListener("change", async () => {
     const files = [...input.files];
-    input.disabled = true;
+    button.disabled = true;
     for (const [index, file] of files.entries()) {
       if (!(await sendFile(model, file, index === 0, index === files.length - 1))) break;
     }
-    input.disabled = false;
+    button.disabled = false;
     input.value = "";
   });
   model.on("change", show);

@@ -11,6 +11,7 @@ from workbench.errors import InputError
 
 LIMIT_BYTES = 100_000_000
 """The largest file that is taken: the weights of a ResNet50. What is larger is better read where it lies."""
+LIMIT = f"{LIMIT_BYTES / 1e6:.0f} MB"
 LONGEST_NAME = 100
 UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -19,7 +20,7 @@ def check_size(name: str, size: int) -> None:
     """Raise InputError for a file that is too large to be uploaded; the line says what to do instead."""
     if size > LIMIT_BYTES:
         raise InputError(
-            f"upload {name!r}: {size / 1e6:.0f} MB, and {LIMIT_BYTES / 1e6:.0f} MB is the limit; copy the file to this machine and give its path"
+            f"upload {name!r}: {size / 1e6:.0f} MB, and {LIMIT} is the limit; copy the file to this machine and give its path"
         )
     if size <= 0:
         raise InputError(f"upload {name!r}: the file is empty; choose another")
@@ -66,13 +67,6 @@ class UploadFolder:
                 number += 1
                 continue
             return Incoming(path, name, descriptor)
-
-    def store(self, name: str, data: bytes) -> Path:
-        """Keep a whole file; raises InputError when it is too large or empty."""
-        check_size(name, len(data))
-        incoming = self.open(name)
-        incoming.write(data)
-        return incoming.close()
 
 
 class Incoming:

@@ -32,12 +32,14 @@ def add_chinese() -> None:
 
 @cache
 def _fallbacks() -> tuple[str, ...]:
-    here = set(font_manager.fontManager.get_font_names())
     manager = font_manager.fontManager
     manager.addfont(CHINESE)
-    # It has one weight, which does for bold titles too; matplotlib would warn of every one.
-    manager.ttflist.append(replace(manager.ttflist[-1], weight=BOLD))
-    return *(name for name in LARGER if name in here), FAMILY
+    fonts = {font.name: font for font in manager.ttflist}
+    found = tuple(name for name in (*LARGER, FAMILY) if name in fonts)
+    # Some have one weight, which does for bold titles too; matplotlib would warn of every one.
+    heavy = {font.name for font in manager.ttflist if font.weight in (BOLD, "bold")}
+    manager.ttflist.extend(replace(fonts[name], weight=BOLD) for name in found if name not in heavy)
+    return found
 
 
 def png_of(figure: Figure) -> bytes:
