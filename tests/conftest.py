@@ -30,6 +30,7 @@ BACKENDS = [
     {"backend": "onnxruntime", "precision": ["fp32", "int8"]},
     {"backend": "tensorrt", "device": "gpu", "precision": ["fp32", "int8"]},
 ]
+GPU_PACKAGES = {"tensorrt-cu12": "10.13.3.9", "cuda-bindings": "12.9.4"}
 STAGES: tuple[Callable[[Experiment], Any], ...] = (
     pipeline.quantize, pipeline.deploy, pipeline.accuracy, pipeline.latency, pipeline.report,
 )  # fmt: skip
@@ -39,11 +40,22 @@ WriteRecipe = Callable[..., Path]
 RunNative = Callable[..., Any]
 # They hold few tests, which take minutes.
 FIRST = (TESTS / "notebooks", TESTS / "examples")
+# Coverage adds half to the time that a process takes to start. Those of whole runs do again what these tests' processes do.
+MEASURED = tuple(TESTS / part for part in ("backends", "lowering", "measure", "models", "quant"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start the files that take longest first: two run at a time, and one that starts last would end alone."""
     items.sort(key=lambda item: not any(item.path.is_relative_to(folder) for folder in FIRST))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _coverage_of_processes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Of what the tests of some folders start, only the lines that run in pytest's own process are counted."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not any(request.path.is_relative_to(folder) for folder in MEASURED):
+            patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        yield
 
 
 @dataclass(frozen=True)
@@ -192,6 +204,32 @@ def copy_of_run(tmp_path: Path, finished_run: TinyRun) -> TinyRun:
     shutil.copytree(finished_run.folder, tmp_path / "run")
     shutil.copy(finished_run.recipe, tmp_path / "tiny.yaml")
     return TinyRun(tmp_path / "tiny.yaml", tmp_path / "run")
+
+
+@pytest.fixture(scope="session")
+def fake_gpu(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Give every worker from now on, as long as the monkeypatch lasts, a GPU as assets/fake_gpu plays it; the keywords change what it is like.
+
+    Returns the folder of its nvidia-smi, its gpu.json and the packages that are said to be installed.
+    """
+
+    def give(monkeypatch: pytest.MonkeyPatch, **state: object) -> Path:
+        folder = tmp_path_factory.mktemp("gpu")
+        script = folder / "nvidia-smi"
+        script.write_text('#!/bin/sh\necho "A10, 23028 MiB, 550.54.15, 8.6"\n')
+        script.chmod(0o755)
+        (folder / "gpu.json").write_text(json.dumps(state))
+        for name, version in GPU_PACKAGES.items():
+            about = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+            about.mkdir()
+            (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+        places = [TESTS / "assets", TESTS / "assets" / "fake_gpu", folder, os.environ.get("PYTHONPATH", "")]
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, places)))
+        monkeypatch.setenv("WORKBENCH_CACHE", str(folder / "cache"))
+        return folder
+
+    return give
 
 
 @pytest.fixture

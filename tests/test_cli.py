@@ -1,6 +1,7 @@
 """The command line as a user meets it: exit codes, what it says, and what Ctrl-C and kill -9 leave behind."""
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -26,10 +27,23 @@ ROW = "onnxruntime-cpu-int8-t1-b1-static-hist"
 INTERRUPT_LIMIT_S = 10
 
 
-def workbench(*arguments, answer="", timeout=120):
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=timeout, input=answer, check=False
-    )
+def separately(*arguments):
+    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture
+def workbench(monkeypatch, capsys):
+    """Run a command in this process, as `separately` does in another, which takes a second to start."""
+
+    def run(*arguments, answer=""):
+        monkeypatch.setattr(sys, "argv", ["workbench", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return subprocess.CompletedProcess(arguments, ended.value.code or 0, *capsys.readouterr())
+
+    return run
 
 
 def hear_interrupts():
@@ -47,7 +61,7 @@ def complaints(finished):
 
 @pytest.fixture(scope="module")
 def doctors_answer():
-    return workbench("doctor", "--json")
+    return separately("doctor", "--json")
 
 
 def test_doctor_gives_valid_json_when_asked(doctors_answer):
@@ -73,20 +87,20 @@ def test_doctor_prints_tables_when_no_json_is_asked_for(doctors_answer, monkeypa
         assert word in said
 
 
-def test_recipes_lists_the_shipped_ones_when_asked():
+def test_recipes_lists_the_shipped_ones_when_asked(workbench):
     finished = workbench("recipes")
     assert finished.returncode == 0
     assert re.search(r"^demo: digits_mobilenet_v1, digits_classification$", finished.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize("what", ["recipe", "results"])
-def test_schema_gives_valid_json_when_asked(what):
+def test_schema_gives_valid_json_when_asked(workbench, what):
     finished = workbench("schema", what)
     assert finished.returncode == 0
     assert json.loads(finished.stdout)["$schema"].startswith("https://json-schema.org/")
 
 
-def test_schema_gives_the_reference_page_when_asked():
+def test_schema_gives_the_reference_page_when_asked(workbench):
     finished = workbench("schema", "reference")
     assert finished.returncode == 0
     assert finished.stdout.startswith("# Reference")
@@ -110,14 +124,14 @@ def test_help_is_shown_when_a_command_is_asked_for_it(names):
 @pytest.mark.parametrize(
     "arguments", [(), ("frobnicate",), ("run",), ("quantize", "demo", "--no-such-option"), ("schema", "nothing")]
 )
-def test_exit_code_is_2_when_the_command_is_wrong(arguments):
+def test_exit_code_is_2_when_the_command_is_wrong(workbench, arguments):
     finished = workbench(*arguments)
     assert finished.returncode == 2
     assert "Traceback" not in finished.stderr
     assert "Usage:" in finished.stdout if not arguments else "see workbench --help" in complaints(finished)[0]
 
 
-def test_exit_code_is_2_when_the_recipe_is_unknown(tmp_path):
+def test_exit_code_is_2_when_the_recipe_is_unknown(workbench, tmp_path):
     finished = workbench("quantize", "no_such_recipe", "--out", tmp_path)
     assert finished.returncode == 2
     (line,) = complaints(finished)
@@ -147,7 +161,7 @@ def test_exit_code_is_2_when_the_recipe_is_wrong(write_recipe, command, tmp_path
     assert not (tmp_path / "run").exists()
 
 
-def test_exit_code_is_2_when_a_stage_comes_too_early(write_recipe, tmp_path):
+def test_exit_code_is_2_when_a_stage_comes_too_early(workbench, write_recipe, tmp_path):
     recipe = write_recipe()
     finished = workbench("latency", recipe, "--out", tmp_path / "run")
     assert finished.returncode == 2
@@ -177,14 +191,14 @@ def test_exit_code_is_2_before_anything_runs_when_junit_cannot_be_written(finish
 # Stages
 
 
-def test_stages_say_done_when_they_went_well(copy_of_run):
+def test_stages_say_done_when_they_went_well(workbench, copy_of_run):
     for stage in ("quantize", "latency", "report"):
         finished = workbench(stage, copy_of_run.recipe, "--out", copy_of_run.folder)
         assert finished.returncode == 0, finished.stderr
         assert finished.stdout.splitlines()[-1] == f"{stage}: done; {copy_of_run.folder}"
 
 
-def test_stage_says_failed_when_a_job_crashes(copy_of_run):
+def test_stage_says_failed_when_a_job_crashes(workbench, copy_of_run):
     copy_of_run.forget(f"evaluate-{ROW}")
     copy_of_run.break_task(kind="abort", loaded="onnxruntime")
     finished = workbench("accuracy", copy_of_run.recipe, "--out", copy_of_run.folder)
@@ -193,7 +207,7 @@ def test_stage_says_failed_when_a_job_crashes(copy_of_run):
     assert finished.stdout.splitlines()[-1] == f"accuracy: failed; {copy_of_run.folder}"
 
 
-def test_reports_of_two_runs_are_one_when_both_are_named(finished_run, copy_of_run, tmp_path):
+def test_reports_of_two_runs_are_one_when_both_are_named(workbench, finished_run, copy_of_run, tmp_path):
     results = copy_of_run.folder / "results.json"
     results.write_text(results.read_text().replace('"machine_id": "', '"machine_id": "other-'))
     finished = workbench("report", finished_run.folder, copy_of_run.folder, "--out", tmp_path / "merged")
@@ -207,13 +221,13 @@ def test_reports_of_two_runs_are_one_when_both_are_named(finished_run, copy_of_r
 # Comparing
 
 
-def test_compare_finds_nothing_when_a_run_meets_itself(finished_run):
+def test_compare_finds_nothing_when_a_run_meets_itself(workbench, finished_run):
     finished = workbench("compare", finished_run.folder, finished_run.folder, "--fail-on", "slower:5%,drop:0.5")
     assert finished.returncode == 0
     assert "slower" not in finished.stdout.replace("slower:5%", "")
 
 
-def test_compare_fails_when_a_row_became_slower_than_allowed(finished_run, copy_of_run):
+def test_compare_fails_when_a_row_became_slower_than_allowed(workbench, finished_run, copy_of_run):
     results = copy_of_run.folder / "results.json"
     data = json.loads(results.read_text())
     for row in data["rows"]:
@@ -227,7 +241,7 @@ def test_compare_fails_when_a_row_became_slower_than_allowed(finished_run, copy_
     assert workbench("compare", finished_run.folder, copy_of_run.folder).returncode == 0
 
 
-def test_compare_fails_when_a_row_is_gone(finished_run, copy_of_run):
+def test_compare_fails_when_a_row_is_gone(workbench, finished_run, copy_of_run):
     results = copy_of_run.folder / "results.json"
     data = json.loads(results.read_text())
     data["rows"] = [row for row in data["rows"] if row["scope"] == Scope.RUNTIME]
@@ -261,7 +275,7 @@ def test_compare_refuses_a_folder_when_it_holds_no_run(finished_run, command, tm
 # Cleaning
 
 
-def test_clean_removes_nothing_when_the_answer_is_no(copy_of_run):
+def test_clean_removes_nothing_when_the_answer_is_no(workbench, copy_of_run):
     before = sorted(copy_of_run.folder.rglob("*"))
     finished = workbench("clean", copy_of_run.folder, answer="n\n")
     assert finished.returncode == 0
@@ -270,7 +284,7 @@ def test_clean_removes_nothing_when_the_answer_is_no(copy_of_run):
     assert sorted(copy_of_run.folder.rglob("*")) == before
 
 
-def test_clean_keeps_the_results_when_told_yes(copy_of_run):
+def test_clean_keeps_the_results_when_told_yes(workbench, copy_of_run):
     finished = workbench("clean", copy_of_run.folder, answer="y\n")
     assert finished.returncode == 0
     left = {path.name for path in copy_of_run.folder.iterdir()}
@@ -279,12 +293,12 @@ def test_clean_keeps_the_results_when_told_yes(copy_of_run):
     assert workbench("compare", copy_of_run.folder, copy_of_run.folder).returncode == 0
 
 
-def test_clean_removes_the_whole_folder_when_everything_is_meant(copy_of_run):
+def test_clean_removes_the_whole_folder_when_everything_is_meant(workbench, copy_of_run):
     assert workbench("clean", copy_of_run.folder, "--all", "--yes").returncode == 0
     assert not copy_of_run.folder.exists()
 
 
-def test_clean_refuses_a_folder_when_it_is_not_a_run(tmp_path):
+def test_clean_refuses_a_folder_when_it_is_not_a_run(workbench, tmp_path):
     (tmp_path / "precious").mkdir()
     finished = workbench("clean", tmp_path / "precious", "--all", "--yes")
     assert finished.returncode == 2
@@ -344,7 +358,7 @@ def test_stage_takes_up_where_it_stopped_when_it_was_ended(copy_of_run, start, h
         assert "Traceback" not in said
     assert_gone(family)
     copy_of_run.break_task()
-    again = workbench("accuracy", copy_of_run.recipe, "--out", copy_of_run.folder)
+    again = separately("accuracy", copy_of_run.recipe, "--out", copy_of_run.folder)
     assert again.returncode == 0, again.stderr
     assert {path: path.read_text() for path in finished_jobs} == finished_jobs
     assert len(copy_of_run.jobs(f"evaluate-{ROW}")) == 1
@@ -360,7 +374,7 @@ def test_quantizing_leaves_nothing_half_made_when_it_was_killed(copy_of_run, sta
     process.communicate()
     assert_gone(family)
     copy_of_run.break_task()
-    again = workbench("quantize", copy_of_run.recipe, "--out", copy_of_run.folder)
+    again = separately("quantize", copy_of_run.recipe, "--out", copy_of_run.folder)
     assert again.returncode == 0, again.stderr
     assert [
         path.name for path in (copy_of_run.folder / "models").iterdir() if not (path / "manifest.json").is_file()
@@ -371,7 +385,7 @@ def test_second_command_is_refused_when_the_first_still_works(copy_of_run, start
     copy_of_run.forget(f"evaluate-{ROW}")
     copy_of_run.break_task(kind="hang", loaded="onnxruntime")
     process, _ = start(copy_of_run, "accuracy", copy_of_run.recipe)
-    second = workbench("latency", copy_of_run.recipe, "--out", copy_of_run.folder)
+    second = separately("latency", copy_of_run.recipe, "--out", copy_of_run.folder)
     assert second.returncode == 2
     assert complaints(second) == [
         f"workbench: run folder {copy_of_run.folder} is in use by process {process.pid}; wait for it to end or choose another with --out"
@@ -379,7 +393,7 @@ def test_second_command_is_refused_when_the_first_still_works(copy_of_run, start
     process.kill()
     process.communicate()
     copy_of_run.break_task()
-    assert workbench("latency", copy_of_run.recipe, "--out", copy_of_run.folder).returncode == 0
+    assert separately("latency", copy_of_run.recipe, "--out", copy_of_run.folder).returncode == 0
 
 
 def members(folder):
@@ -413,7 +427,7 @@ def test_run_leaves_no_process_when_it_was_ended(copy_of_run, tmp_path, how):
             wait_until(
                 lambda part=part: any(part in line for line in members(tmp_path).values()), f"no {part} was started", 60
             )
-        second = workbench("run", copy_of_run.recipe, "--out", copy_of_run.folder)
+        second = separately("run", copy_of_run.recipe, "--out", copy_of_run.folder)
         assert second.returncode == 2
         assert f"is in use by process {process.pid};" in complaints(second)[0]
         process.send_signal(how)

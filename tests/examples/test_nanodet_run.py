@@ -22,19 +22,22 @@ QUICK = {
     "bootstrap": 20,
 }
 
+# What FP32 reaches on all images, test_nanodet_task.py sees in every change, on one runtime.
+ALL = pytest.param(64, marks=pytest.mark.slow)
+
 pytestmark = pytest.mark.skipif(
     not DATA.is_dir(), reason=f"no check data at {DATA}; WORKBENCH_CHECK_DATA names another folder"
 )
 
 
-@pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
-    """Rows of a run with all evaluation images, little calibration and little timing."""
+@pytest.fixture(scope="module", params=[8, ALL])
+def rows(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
+    """Rows of a run with so many evaluation images, little calibration and little timing."""
     recipe = yaml.safe_load(RECIPE.read_text())
     recipe["model"]["path"] = str(DATA / "models" / "nanodet_m.onnx")
     recipe["task"] = {
         "file": str(RECIPE.parent / "task.py"),
-        "options": {"data": str(DATA / "coco"), "calibration_images": 4},
+        "options": {"data": str(DATA / "coco"), "calibration_images": 4, "evaluation_images": request.param},
     }
     recipe["quantize"] = [{"method": "static", "algo": "avg"}]
     recipe["measure"] = QUICK
@@ -57,6 +60,7 @@ def test_run_gives_only_ok_rows_when_the_model_is_the_users_own(rows: list[Recor
     assert {row.status for row in rows} == {Status.OK}, [row.reason for row in rows]
 
 
+@pytest.mark.parametrize("rows", [ALL], indirect=True)
 def test_run_reaches_the_published_map_when_precision_is_fp32(rows: list[Record]) -> None:
     for row in rows:
         if row.precision is Precision.FP32:

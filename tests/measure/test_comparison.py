@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from processes import running_children
 
 from workbench.errors import InputError
 from workbench.experiment import Measurement
@@ -42,7 +43,7 @@ def turns(folder: Path) -> list[str]:
 
 
 def workers_of(folder: Path) -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if any(str(folder) in part for part in child.cmdline())]
+    return [child for child, command in running_children() if any(str(folder) in part for part in command)]
 
 
 def test_measure_group_turns_the_order_round_when_rounds_alternate(members, tmp_path):

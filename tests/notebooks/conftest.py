@@ -33,92 +33,72 @@ def exercise_cells(notebook: Any) -> list[Any]:
     return [cell for cell in notebook.cells if "exercise" in cell.metadata.get("tags", [])]
 
 
-@pytest.fixture
-def with_wrong_answers(tmp_path: Path) -> Callable[[Path], Path]:
+def with_wrong_answers(path: Path, folder: Path) -> Path:
     """Write a copy of a notebook in which a wrong answer follows each exercise's solution; returns its path."""
-
-    def written(path: Path) -> Path:
-        notebook = nbformat.read(path, as_version=4)
-        for cell in exercise_cells(notebook):
-            wrong = nbformat.v4.new_code_cell(cell.source.replace(OPEN, WRONG), metadata={"tags": ["wrong"]})
-            notebook.cells.insert(notebook.cells.index(cell) + 2, wrong)
-        copy = tmp_path / path.name
-        nbformat.write(notebook, copy)
-        return copy
-
-    return written
+    notebook = nbformat.read(path, as_version=4)
+    for cell in exercise_cells(notebook):
+        wrong = nbformat.v4.new_code_cell(cell.source.replace(OPEN, WRONG), metadata={"tags": ["wrong"]})
+        notebook.cells.insert(notebook.cells.index(cell) + 2, wrong)
+    nbformat.write(notebook, folder / path.name)
+    return folder / path.name
 
 
-@pytest.fixture
-def exercise_faults() -> Callable[[Path], list[str]]:
-    """What is not as it should be in an executed notebook with wrong answers: open ones, accepted solutions, refused ones."""
-
-    def faults(executed: Path) -> list[str]:
-        found = []
-        starts = {"exercise": "Open: ", "solution": "Right: ", "wrong": "Not yet: you gave -123.45"}
-        cells = nbformat.read(executed, as_version=4).cells
-        for tag, start in starts.items():
-            tagged = [cell for cell in cells if tag in cell.metadata.get("tags", [])]
-            found += [] if tagged else [f"no cell is tagged {tag}"]
-            for cell in tagged:
-                said = [output.get("data", {}).get("text/plain", "") for output in cell.outputs]
-                if not (said and said[-1].startswith(start)):
-                    found.append(f"{tag} {cell.id}: {said} does not start with {start!r}")
-        return found
-
-    return faults
+def exercise_faults(cells: list[Any]) -> list[str]:
+    """What is not as it should be in executed cells with wrong answers: open ones, accepted solutions, refused ones."""
+    found = []
+    starts = {"exercise": "Open: ", "solution": "Right: ", "wrong": "Not yet: you gave -123.45"}
+    for tag, start in starts.items():
+        tagged = [cell for cell in cells if tag in cell.metadata.get("tags", [])]
+        found += [] if tagged else [f"no cell is tagged {tag}"]
+        for cell in tagged:
+            said = [output.get("data", {}).get("text/plain", "") for output in cell.outputs]
+            if not (said and said[-1].startswith(start)):
+                found.append(f"{tag} {cell.id}: {said} does not start with {start!r}")
+    return found
 
 
-@pytest.fixture
-def untold_pictures() -> Callable[[Path], list[str]]:
-    """The cells of an executed notebook that show a picture without alternative text."""
-
-    def untold(executed: Path) -> list[str]:
-        found = []
-        for cell in nbformat.read(executed, as_version=4).cells:
-            for output in cell.get("outputs", []):
-                shown = output.get("data", {})
-                images = re.findall(r"<img\b[^>]*>", shown.get("text/html", ""))
-                bare = [image for image in images if not re.search(r'\balt="[^"]{20,}"', image)]
-                if bare or {"image/png", "image/jpeg"} & set(shown):
-                    found.append(cell.id)
-        return found
-
-    return untold
+def untold_pictures(cells: list[Any]) -> list[str]:
+    """The executed cells that show a picture without alternative text."""
+    found = []
+    for cell in cells:
+        for output in cell.get("outputs", []):
+            shown = output.get("data", {})
+            images = re.findall(r"<img\b[^>]*>", shown.get("text/html", ""))
+            bare = [image for image in images if not re.search(r'\balt="[^"]{20,}"', image)]
+            if bare or {"image/png", "image/jpeg"} & set(shown):
+                found.append(cell.id)
+    return found
 
 
 class Lesson(NamedTuple):
-    """What a lesson that ran left: its claims, and what its cells show as HTML."""
+    """What a lesson that ran left: its verdict's file, and what its cells show as text and HTML."""
 
-    claims: list[Any]
+    result: dict[str, Any]
     shown: str
 
 
 @pytest.fixture
-def green_lesson(
-    tmp_path: Path,
-    with_wrong_answers: Callable[[Path], Path],
-    exercise_faults: Callable[[Path], list[str]],
-    untold_pictures: Callable[[Path], list[str]],
-) -> Callable[..., Lesson]:
-    """Run a lesson in a run folder, with some of its parameters, and see that it is green."""
+def green_lesson(tmp_path: Path) -> Callable[..., Lesson]:
+    """Run a lesson in a run folder, with some of its parameters, and see that it is green. `verdict`: its file's name."""
 
-    def run(name: str, folder: Path, *, timeout_s: float, **parameters: Any) -> Lesson:
+    def run(name: str, folder: Path, *, timeout_s: float, verdict: str = "lesson", **parameters: Any) -> Lesson:
         executed = tmp_path / "executed.ipynb"
-        command = [sys.executable, "-m", "papermill", with_wrong_answers(NOTEBOOKS / f"{name}.ipynb"), executed]
+        notebook = with_wrong_answers(NOTEBOOKS / f"{name}.ipynb", tmp_path)
+        given = yaml.safe_dump({"output_dir": str(folder)} | parameters)
         finished = subprocess.run(
-            [*command, "--no-progress-bar", "-k", "python3", "-y", yaml.safe_dump({"output_dir": str(folder)} | parameters)],
+            [sys.executable, "-m", "papermill", notebook, executed, "--no-progress-bar", "-k", "python3", "-y", given],
             capture_output=True, text=True, timeout=timeout_s, check=False,
             env=os.environ | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"},
         )  # fmt: skip
         assert finished.returncode == 0, finished.stderr[-2000:]
         assert unfinished_cells(executed) == []
-        assert exercise_faults(executed) == []
-        assert untold_pictures(executed) == []
-        result = json.loads((folder / "notebooks" / "lesson.result.json").read_text())
-        assert (result["verdict"], result["reasons"]) == ("passed", [])
         cells = nbformat.read(executed, as_version=4).cells
+        assert exercise_faults(cells) == []
+        assert untold_pictures(cells) == []
+        result = json.loads((folder / "notebooks" / f"{verdict}.result.json").read_text())
+        assert (result["verdict"], result["reasons"]) == ("passed", [])
         outputs = [output for cell in cells for output in cell.get("outputs", [])]
-        return Lesson(result["claims"], "".join(output.get("data", {}).get("text/html", "") for output in outputs))
+        shown = [output.get("text", "") + output.get("data", {}).get("text/html", "") for output in outputs]
+        return Lesson(result, "\n".join(shown))
 
     return run

@@ -1,22 +1,28 @@
 """The shipped default recipe, whole, through its notebooks: what `make demo` does after the installation.
 
-Every change: with short measurements. Every night: as it is shipped.
+Every change: with a third of the images and short measurements. Every night: as it is shipped.
 """
 
+import json
 import re
 import subprocess
 import sys
+import xml.etree.ElementTree as ElementTree
 
 import pytest
 import yaml
 
 from workbench.experiment import find_recipe
 from workbench.machine import this_machine
+from workbench.notebooks import STAGE_NOTEBOOKS, unfinished_cells
 from workbench.records import Device, Precision, Record, Scope, Status, read_metrics, read_records
 
 pytestmark = pytest.mark.timeout(1200)  # the shipped one takes 4 minutes alone, and three times that beside other tests
 SHIPPED = pytest.param("shipped", marks=pytest.mark.slow)
-QUICK = {"warmup": 5, "repeats": 40, "rounds": 4, "block_runs": 10, "block_seconds": 0.0}
+QUICK = {
+    "task": {"name": "digits_classification", "options": {"calibration_images": 32, "evaluation_images": 120}},
+    "measure": {"warmup": 5, "repeats": 40, "rounds": 4, "block_runs": 10, "block_seconds": 0.0},
+}
 
 
 @pytest.fixture(scope="module", params=["quick", SHIPPED])
@@ -25,21 +31,21 @@ def recipe(request, tmp_path_factory):
     if request.param == "shipped":
         return "demo"
     path = tmp_path_factory.mktemp("recipe") / "demo.yaml"
-    path.write_text(yaml.safe_dump(yaml.safe_load(find_recipe("demo").read_text()) | {"measure": QUICK}))
+    path.write_text(yaml.safe_dump(yaml.safe_load(find_recipe("demo").read_text()) | QUICK))
     return str(path)
 
 
 @pytest.fixture(scope="module")
-def folder(recipe, tmp_path_factory):
+def ended(recipe, tmp_path_factory):
+    """How the command ended, and the folder of the run, beside which is its JUnit file."""
     out = tmp_path_factory.mktemp("demo") / "run"
-    ended = subprocess.run(
-        [sys.executable, "-m", "workbench.cli", "run", recipe, "--out", str(out)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return out
+    command = [sys.executable, "-m", "workbench.cli", "run", recipe, "--out", out, "--junit", out.parent / "junit.xml"]
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, check=False), out
+
+
+@pytest.fixture(scope="module")
+def folder(ended):
+    return ended[1]
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +56,34 @@ def rows(folder) -> dict[tuple[str, Precision, Scope], Record]:
 BACKENDS = ("paddle_inference", "onnxruntime")
 
 
+def test_demo_is_green_and_says_where_its_results_are_when_it_ended(ended):
+    finished, folder = ended
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert finished.stdout.splitlines()[-1] == f"passed; results: {folder}/report.html"
+    assert all(f"{name} ..." in finished.stdout for name in STAGE_NOTEBOOKS.values())
+
+
+def test_demo_keeps_whole_executed_notebooks_when_it_ended(folder):
+    for stage, name in STAGE_NOTEBOOKS.items():
+        assert unfinished_cells(folder / "notebooks" / f"{name}.ipynb") == []
+        assert json.loads((folder / "notebooks" / f"{stage}.result.json").read_text())["verdict"] == "passed"
+
+
+def test_demo_writes_junit_when_asked(folder):
+    suite = ElementTree.parse(folder.parent / "junit.xml").getroot().find("testsuite")
+    rows = read_records(folder)
+    assert suite.attrib["name"] == "demo"
+    assert int(suite.attrib["tests"]) == len(suite.findall("testcase")) >= len(rows)
+    assert (suite.attrib["failures"], suite.attrib["errors"]) == ("0", "0")
+    skipped = (Status.UNAVAILABLE, Status.UNSUPPORTED)
+    assert int(suite.attrib["skipped"]) == sum(row.status in skipped for row in rows) > 0
+
+
 def test_demo_leaves_every_result_when_it_ended(folder):
     names = ["results.csv", "results.json", "metrics.csv", "report.md", "report.html", "recipe.yaml", "machine.json"]
-    names += [f"notebooks/0{n}_{stage}.ipynb" for n, stage in enumerate(
-        ["machine", "quantize", "deploy", "accuracy", "latency", "report"])]  # fmt: skip
     names += [f"plots/{name}.png" for name in ("latency", "speedup", "accuracy_drop", "model_size")]
-    assert [name for name in names if not (folder / name).is_file()] == []
+    left = {path for path in folder.rglob("*") if path.is_file() and path.stat().st_size > 100}
+    assert [name for name in names if folder / name not in left] == []
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -64,7 +92,7 @@ def test_demo_rows_are_ok_when_the_backend_is_installed(rows, recipe, backend, s
     for precision in (Precision.FP32, Precision.INT8):
         row = rows[backend, precision, scope]
         assert (row.status, row.reason) == (Status.OK, "")
-        assert row.repeats >= (500 if recipe == "demo" else QUICK["repeats"])
+        assert row.repeats >= (500 if recipe == "demo" else QUICK["measure"]["repeats"])
         assert row.latency_p50_ms <= row.latency_p99_ms
         assert row.peak_rss_mb > 50
 
