@@ -156,6 +156,29 @@ def weights_rounded_otherwise(channel: Channel) -> dict[str, list[Any]]:
     return found
 
 
+def operators_found_otherwise(channel: Channel, *, model: str) -> dict[str, Any]:
+    """How many pairs of a variable and an operator beside it a network has, and the variables whose operators we find otherwise than PaddleSlim."""
+    from workbench.compatibility import faster_pruning, import_paddle, import_paddleslim_quant
+
+    paddle = import_paddle()
+    import_paddleslim_quant()
+    from paddleslim.core import GraphWrapper
+
+    paddle.enable_static()
+    with paddle.static.scope_guard(paddle.static.Scope()):
+        executor = paddle.static.Executor(paddle.CPUPlace())
+        program, _, _ = paddle.static.load_inference_model(str(Model.open(Path(model)).paddle_prefix), executor)
+
+    def beside(graph: Any) -> dict[str, list[list[int]]]:
+        return {v.name(): [[op.idx() for op in v.inputs()], [op.idx() for op in v.outputs()]] for v in graph.vars()}
+
+    theirs = beside(GraphWrapper(program))
+    with faster_pruning():
+        ours = beside(GraphWrapper(program))
+    pairs = sum(len(found) for both in theirs.values() for found in both)
+    return {"pairs": pairs, "differ": [name for name in theirs | ours if theirs.get(name) != ours.get(name)]}
+
+
 def _activation_ranges(paddle: Any, folder: str) -> dict[str, float]:
     """Tensor -> absmax of the quantize_linear operators around activations."""
     executor, scope = paddle.static.Executor(paddle.CPUPlace()), paddle.static.Scope()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.compatibility import import_paddle, import_paddleslim_quant
+from workbench.compatibility import faster_pruning, import_paddle, import_paddleslim_quant
 from workbench.errors import InputError, UnsupportedError
 from workbench.files import write_json
 from workbench.models.cleanup.program_graph import stored_variables
@@ -204,7 +204,7 @@ class Pruned:
             block = program.global_block()
             return judge(program, self._feeds, [block.var(v.name) for v in self._fetches])
 
-        with tempfile.TemporaryDirectory() as scratch:
+        with tempfile.TemporaryDirectory() as scratch, faster_pruning():
             found: dict[str, dict[float, float]] = sensitivity(
                 self._program, self._place, self._prunable, evaluate, sensitivities_file=str(Path(scratch) / "kept"),
                 pruned_ratios=list(TRIED), criterion=CRITERIA[self._pruning.criterion],
@@ -217,15 +217,16 @@ class Pruned:
         chosen = {name: ratio for name, ratio in ratios.items() if ratio > 0}
         # How many filters go does not depend on which; ranking them takes long, by their distances above all.
         criterion = Criterion.L1_NORM if only_graph else self._pruning.criterion
-        program, _, _ = Pruner(CRITERIA[criterion]).prune(
-            self._program,
-            self._scope,
-            list(chosen),
-            list(chosen.values()),
-            self._place,
-            only_graph=only_graph,
-            lazy=lazy,
-        )
+        with faster_pruning():
+            program, _, _ = Pruner(CRITERIA[criterion]).prune(
+                self._program,
+                self._scope,
+                list(chosen),
+                list(chosen.values()),
+                self._place,
+                only_graph=only_graph,
+                lazy=lazy,
+            )
         return program
 
     def _count(self, program: Any) -> int:
