@@ -125,6 +125,30 @@ def paddleslim_ranges(
     return found
 
 
+def earth_movers_distances(
+    channel: Channel, *, model: str, task: dict[str, Any], thresholds: dict[str, list[float]]
+) -> dict[str, list[float]]:
+    """The loss that PaddleSlim's `emd` makes smallest, |mean - mean'| + |std - std'|, at each of a tensor's thresholds: the least of any batch."""
+    from workbench.compatibility import import_paddle
+
+    paddle, loaded = import_paddle(), load_task(task)
+    paddle.enable_static()
+    found = {tensor: np.full(len(tried), np.inf) for tensor, tried in thresholds.items()}
+    executor = paddle.static.Executor(paddle.CPUPlace())
+    with paddle.static.scope_guard(paddle.static.Scope()):
+        program, _, _ = paddle.static.load_inference_model(str(Model.open(Path(model)).paddle_prefix), executor)
+        tensors = [program.global_block().var(tensor) for tensor in thresholds]
+        for sample in loaded.calibration():
+            values = executor.run(program, feed=loaded.preprocess(sample.decode())[0], fetch_list=tensors)
+            for (tensor, tried), seen in zip(thresholds.items(), values, strict=True):
+                steps = np.asarray(tried)[:, None] / 127
+                exact = seen.astype(np.float64).ravel()
+                rounded = np.clip(np.round(exact / steps), -128, 127) * steps
+                losses = abs(exact.mean() - rounded.mean(axis=1)) + abs(exact.std() - rounded.std(axis=1))
+                found[tensor] = np.minimum(found[tensor], losses)
+    return {tensor: losses.tolist() for tensor, losses in found.items()}
+
+
 def weights_rounded_otherwise(channel: Channel) -> dict[str, list[Any]]:
     """Shapes of made-up weights and the axis of their channels: `compared`, and those that Paddle itself rounds otherwise than we do, `differ`."""
     from workbench.compatibility import faster_graph_passes, import_paddle

@@ -15,7 +15,7 @@ FIRST_SEED = {"calibration": 0, "evaluation": 10_000}
 class NoiseOptions(TaskOptions):
     name: str = Field("x", description="of the network's input")
     shape: tuple[int, ...] = Field(min_length=1)
-    calibration_samples: int = Field(16, ge=1)
+    calibration_samples: int = Field(64, ge=1)
     evaluation_samples: int = Field(8, ge=1)
 
 

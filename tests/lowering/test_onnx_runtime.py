@@ -113,13 +113,48 @@ def test_resize_shares_the_scale_when_it_copies(lowering, network, mode, quantiz
     assert found.sqnr > BOUND_DB - 3
 
 
-@pytest.mark.parametrize("kind", ["AveragePool", "GlobalAveragePool"])
-def test_average_runs_in_int8_when_pairs_stand_on_both_sides(lowering, network, kind):
-    window = {"kernel_shape": [2, 2], "strides": [2, 2]} if kind == "AveragePool" else {}
+WINDOW = {"kernel_shape": [2, 2], "strides": [2, 2]}
+PADDED = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "window"),
+    [
+        ("GlobalAveragePool", {}),
+        ("AveragePool", PADDED),  # fewer values are counted at the rim
+        ("AveragePool", {"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1}),  # fewer at the far rim
+        ("AveragePool", WINDOW | {"auto_pad": "SAME_UPPER"}),
+        ("AveragePool", {"kernel_shape": [16, 16]}),
+    ],
+)
+def test_average_runs_in_int8_when_pairs_stand_on_both_sides(lowering, network, kind, window):
     pool = network.add(kind, network.add("Relu", network.conv("x")), **window)
     found = lowering(network, network.conv(network.conv(pool, kernel=1), kernel=1))
     assert found.kernels()[f"QLinear{kind}"] == 1
     assert found.sqnr > BOUND_DB - 3
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        WINDOW,
+        WINDOW | {"ceil_mode": 1},  # nothing is left over: ResNet50_vd
+        PADDED | {"count_include_pad": 1},
+        {"kernel_shape": [8, 8], "strides": [8, 8]},
+        {"kernel_shape": [3, 1]},
+    ],
+)
+def test_average_is_a_convolution_when_every_place_counts_as_many_values(lowering, network, window):
+    pool = network.add("AveragePool", network.add("Relu", network.conv("x")), **window)
+    found = lowering(network, network.conv(network.conv(pool, kernel=1), kernel=1))
+    kernels = found.kernels()
+    assert (kernels["QLinearConv"], kernels["QLinearAveragePool"], kernels["AveragePool"]) == (3, 0, 0)
+    assert found.sqnr > BOUND_DB - 3
+
+
+def test_average_stays_a_pooling_when_only_outputs_lie_behind(lowering, network):
+    pool = network.add("AveragePool", network.add("Relu", network.conv("x")), **WINDOW)
+    assert lowering(network, network.add("Sigmoid", pool)).kernels()["AveragePool"] == 1
 
 
 @pytest.mark.parametrize("transposed", [False, True])

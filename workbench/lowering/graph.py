@@ -2,6 +2,7 @@
 
 import math
 from collections import defaultdict
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,15 +90,21 @@ class Graph:
 
     def float_activations(self) -> set[str]:
         """The computed tensors of type float32, as far as shape inference tells; a tensor of unknown type counts as one."""
-        from onnx import TensorProto, shape_inference
+        from onnx import TensorProto
 
-        inferred = shape_inference.infer_shapes(self._model).graph
-        others = {
-            value.name
-            for value in (*inferred.value_info, *inferred.input, *inferred.output)
-            if value.type.tensor_type.elem_type != TensorProto.FLOAT
-        }
+        others = {name for name, found in self._inferred.items() if found.elem_type != TensorProto.FLOAT}
         return {*self.inputs, *self._makers} - others
+
+    def shape(self, tensor: str) -> list[int]:
+        """Lengths of a tensor's axes, 0 where one is dynamic; empty where shape inference does not tell."""
+        return [axis.dim_value for axis in self._inferred[tensor].shape.dim] if tensor in self._inferred else []
+
+    @cached_property
+    def _inferred(self) -> "dict[str, onnx.TypeProto.Tensor]":
+        from onnx import shape_inference
+
+        graph = shape_inference.infer_shapes(self._model).graph
+        return {value.name: value.type.tensor_type for value in (*graph.value_info, *graph.input, *graph.output)}
 
     def add_constant(self, name: str, value: Any) -> str:
         """Store a constant under a name that is still free; returns the name."""
