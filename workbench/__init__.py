@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from workbench.models.model import Model
     from workbench.pipeline.doctor import doctor
-    from workbench.pipeline.stages import open_experiment
+    from workbench.pipeline.opening import open_experiment
     from workbench.pipeline.verdict import conclude
     from workbench.records import read_records
     from workbench.tasks import Sample, Task, TaskOptions

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from workbench.errors import InputError
 from workbench.notebooks import NOTEBOOKS, STAGE_NOTEBOOKS, run_notebook
+from workbench.pipeline.opening import open_experiment
 from workbench.pipeline.rows import required_keys
-from workbench.pipeline.stages import Experiment, Stage, open_experiment
+from workbench.pipeline.stages import Experiment, Stage
 
 Say = Callable[[str], None]
 

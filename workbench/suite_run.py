@@ -14,10 +14,11 @@ from workbench.experiment_run import RunResult, Say
 from workbench.files import write_json, write_text
 from workbench.machine import this_machine
 from workbench.pipeline.merge import merge_runs
+from workbench.pipeline.opening import open_experiment, runs_folder
 from workbench.pipeline.report import problems as problems_of
 from workbench.pipeline.rows import unmeasured
 from workbench.pipeline.sources import at_hand
-from workbench.pipeline.stages import Stage, open_experiment, runs_folder
+from workbench.pipeline.stages import Stage
 from workbench.records import Status, write_metrics, write_records
 from workbench.report.labels import count
 from workbench.run_folder import RunFolder

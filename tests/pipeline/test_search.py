@@ -9,8 +9,9 @@ from workbench import pipeline
 from workbench.errors import InputError
 from workbench.models.model import Model
 from workbench.models.scales import Scheme
+from workbench.pipeline.opening import open_experiment
 from workbench.pipeline.report import problems
-from workbench.pipeline.stages import Stage, open_experiment
+from workbench.pipeline.stages import Stage
 
 DEPLOY = [
     {"backend": "onnxruntime", "precision": ["fp32", "int8"]},

@@ -62,6 +62,23 @@ def test_difference_is_told_in_words_when_two_models_answer(shown, first, second
 
 
 @pytest.mark.parametrize(
+    ("decibels", "said"),
+    [
+        (31.4, "The signal in the outputs is 31.4 dB above the noise of quantization. "),
+        (-3.1, "The noise of quantization is 3.1 dB above the signal in the outputs. "),
+        (300.0, "The outputs are equal. "),
+        (None, ""),
+    ],
+)
+def test_noise_is_told_by_which_is_larger_when_two_models_answer(decibels, said):
+    told = difference(Shown.CLASS, ("cat",), answer(0), answer(0, Precision.INT8, "static-hist", sqnr_db=decibels))
+    assert (
+        told
+        == f"INT8 static-hist against FP32: the same answer, cat. {said}A call takes 4 ms where FP32 takes 4 ms (1 times as fast; the fastest of five calls, no measurement)."
+    )
+
+
+@pytest.mark.parametrize(
     ("shown", "first", "second"),
     [
         (Shown.BOXES, [BOX], []),

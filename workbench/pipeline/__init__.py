@@ -7,12 +7,13 @@ from workbench.pipeline.doctor import doctor
 from workbench.pipeline.export import export
 from workbench.pipeline.latency import latency
 from workbench.pipeline.lesson import Lesson, conclude_lesson, lesson_folder, measured_again, run_lesson
+from workbench.pipeline.opening import open_experiment, runs_folder
 from workbench.pipeline.predict import predict
 from workbench.pipeline.quantize import quantize
 from workbench.pipeline.report import report
 from workbench.pipeline.run_verdict import conclude_started
 from workbench.pipeline.sensitivity import conclude_sensitivity, sensitivity
-from workbench.pipeline.stages import Experiment, Stage, open_experiment, runs_folder
+from workbench.pipeline.stages import Experiment, Stage
 from workbench.pipeline.verdict import VerdictFailed, conclude
 
 __all__ = [

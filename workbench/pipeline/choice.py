@@ -7,7 +7,7 @@ from typing import Any
 from workbench.errors import InputError
 from workbench.experiment import find_recipe, read_recipe
 from workbench.pipeline.merge import is_run, machines_of
-from workbench.pipeline.stages import runs_folder
+from workbench.pipeline.opening import runs_folder
 from workbench.pipeline.verdict import write_verdict
 from workbench.quant.recommend import cases, faults
 from workbench.records import Metric, Record, read_metrics, read_records

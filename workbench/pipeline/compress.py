@@ -14,9 +14,9 @@ from workbench.machine import this_machine
 from workbench.models.importers import source_files
 from workbench.models.model import Model
 from workbench.models.side_files import copy_side_files, side_files
+from workbench.pipeline.opening import open_experiment, runs_folder
 from workbench.pipeline.plan import FLOAT_MODEL
 from workbench.pipeline.quantize import quantize
-from workbench.pipeline.stages import open_experiment, runs_folder
 from workbench.records import Device, Status
 from workbench.run_folder import RunFolder
 

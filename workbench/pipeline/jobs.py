@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ from workbench.files import content_hash
 from workbench.machine import this_machine
 
 AT_ONCE = 4  # at most, on a machine with many cores: each holds a model, and a runtime, in memory
+HEARD_S = 0.5
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -50,9 +51,16 @@ def run_together(
     # A worker ends with the thread that started it; the pool keeps its threads until all is done.
     pool = ThreadPoolExecutor(at_once)
     try:
-        return [waiting.result() for waiting in [pool.submit(run, item, stop) for item in items]]
+        return [_result(waiting) for waiting in [pool.submit(run, item, stop) for item in items]]
     except KeyboardInterrupt:
         stop.set()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _result(waiting: Future[Result]) -> Result:
+    """What it gives; a Ctrl-C that comes just before Python begins to wait is heard within HEARD_S, not when the job ends."""
+    while not waiting.done():
+        wait([waiting], HEARD_S)
+    return waiting.result()

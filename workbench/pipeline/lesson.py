@@ -18,10 +18,11 @@ from workbench.models.model import Model
 from workbench.pipeline.accuracy import accuracy
 from workbench.pipeline.deploy import deploy
 from workbench.pipeline.latency import latency
+from workbench.pipeline.opening import open_experiment, runs_folder
 from workbench.pipeline.plan import FLOAT_MODEL
 from workbench.pipeline.quantize import quantize
 from workbench.pipeline.report import problems, report
-from workbench.pipeline.stages import Experiment, Stage, open_experiment, runs_folder
+from workbench.pipeline.stages import Experiment, Stage
 from workbench.pipeline.verdict import write_verdict
 from workbench.quant.calibration import Calibration
 from workbench.records import Metric, Precision, Record, Status, read_metrics, read_records

@@ -7,7 +7,7 @@ from typing import Any
 
 from workbench.errors import InputError
 from workbench.files import write_json
-from workbench.pipeline.stages import runs_folder
+from workbench.pipeline.opening import runs_folder
 from workbench.records import read_metrics, read_records, write_metrics, write_records
 
 MERGED = "merged"

@@ -12,8 +12,8 @@ from workbench import background_run
 from workbench.callbacks import nobody_watches
 from workbench.errors import InputError
 from workbench.inspection.notes import Entry, plain
+from workbench.pipeline.opening import runs_folder
 from workbench.pipeline.plan import cells
-from workbench.pipeline.stages import runs_folder
 from workbench.report.labels import count
 from workbench.tasks.loader import TASKS
 from workbench.ui.markup import alert, heading, preformatted

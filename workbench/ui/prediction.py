@@ -10,9 +10,9 @@ import pandas as pd
 from workbench.errors import InputError
 from workbench.measure.predict import Shown
 from workbench.pipeline.finished import deployed_cells, open_run
+from workbench.pipeline.opening import runs_folder
 from workbench.pipeline.plan import FLOAT_MODEL, Cell
 from workbench.pipeline.predict import Answers, answers, sample_list
-from workbench.pipeline.stages import runs_folder
 from workbench.report.labels import class_name, number
 from workbench.ui.markup import paragraph, picture, table
 from workbench.ui.prediction_picture import ALONE, DRAWN, draw_answers

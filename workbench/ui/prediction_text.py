@@ -99,6 +99,8 @@ def _noise(other: Answer) -> str:
         return ""
     if other.sqnr_db >= EQUAL_DB:
         return "The outputs are equal. "
+    if other.sqnr_db < 0:
+        return f"The noise of quantization is {number(-other.sqnr_db, digits=3)} dB above the signal in the outputs. "
     return f"The signal in the outputs is {number(other.sqnr_db, digits=3)} dB above the noise of quantization. "
 
 

@@ -12,7 +12,7 @@ from workbench.experiment import Recipe
 from workbench.files import write_text
 from workbench.inspection.notes import FILL_IN, Entry, as_yaml, fill_in, plain
 from workbench.models.sample import SAMPLES
-from workbench.pipeline.stages import check_recipe
+from workbench.pipeline.opening import check_recipe
 from workbench.quant.registry import METHODS
 from workbench.records import Device, Precision
 from workbench.tasks.loader import task_options

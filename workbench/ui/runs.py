@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from workbench.errors import InputError
 from workbench.pipeline.merge import is_run, machines_of
-from workbench.pipeline.stages import Stage, runs_folder
+from workbench.pipeline.opening import runs_folder
+from workbench.pipeline.stages import Stage
 from workbench.records import Metric, Record, read_metrics, read_records
 
 Given = str | Path
