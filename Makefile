@@ -39,7 +39,7 @@ bench: demo ## what `import workbench`, the timing harness and a redraw of ui.ex
 	$(BIN)/python benchmarks/harness_cost.py runs/demo
 	$(BIN)/python benchmarks/ui_redraw.py
 
-bench-cpu: $(INSTALLED) .venv-bench/.installed ## INT8 on CPU against other tools, about 15 minutes (BENCH_FLAGS=--smoke: 1 minute)
+bench-cpu: $(INSTALLED) .venv-bench/.installed ## INT8 on CPU against other tools, 9 to 17 minutes (BENCH_FLAGS=--smoke: 1 minute)
 	$(BIN)/python -m benchmarks.cpu $(BENCH_FLAGS)
 
 trt-check: $(INSTALLED) ## TensorRT plans of the lowered models, without a GPU: what is INT8 in them (TRT_FLAGS="--run runs/methods": of a run)
