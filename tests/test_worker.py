@@ -199,7 +199,7 @@ def test_run_job_ends_the_worker_when_nobody_waits_any_more(log):
 
 
 def test_run_job_waits_when_a_long_job_tells_progress(run):
-    assert run("count_slowly", steps=8, step_s=0.25, timeout_s=1.5).value == 8
+    assert run("count_slowly", steps=8, step_s=0.5, timeout_s=3.0).value == 8
 
 
 def test_worker_ends_with_its_children_when_it_hangs(log):
