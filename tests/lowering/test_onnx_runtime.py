@@ -152,6 +152,15 @@ def test_average_is_a_convolution_when_every_place_counts_as_many_values(lowerin
     assert found.sqnr > BOUND_DB - 3
 
 
+def test_average_shares_its_scale_in_a_concatenation_when_it_becomes_a_convolution(lowering, network):
+    first, second = (network.add("Relu", network.conv("x")) for _ in range(2))
+    left, right = network.add("AveragePool", first, **WINDOW), network.add("MaxPool", second, **WINDOW)
+    found = lowering(network, network.conv(network.conv(network.add("Concat", left, right, axis=1), inputs=16)))
+    assert found.kernels()["QLinearAveragePool"] == 0
+    assert found.parameters(left) == found.parameters(right)
+    assert found.parameters(left)[1] == 0
+
+
 def test_average_stays_a_pooling_when_only_outputs_lie_behind(lowering, network):
     pool = network.add("AveragePool", network.add("Relu", network.conv("x")), **WINDOW)
     assert lowering(network, network.add("Sigmoid", pool)).kernels()["AveragePool"] == 1

@@ -7,8 +7,6 @@ runs in INT8 only when all its inputs are dequantized and its output is quantize
 import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from workbench.lowering.graph import attribute, copies
 from workbench.lowering.jobs import prepare
 from workbench.lowering.plan import Dialect, Plan, handles
@@ -88,7 +86,8 @@ def averages_stand_between_two_pairs(plan: Plan, node: "onnx.NodeProto") -> None
     if plan.carries_pair(node.output[0]) and plan.ranges.known(node.input):
         plan.pair(node.input[0])
         if _divides_by_one_number(plan, node):
-            _write_convolution(plan, node)
+            plan.as_convolutions.add(node.output[0])
+            plan.int8_weights.add(node.output[0])
 
 
 def _divides_by_one_number(plan: Plan, node: "onnx.NodeProto") -> bool:
@@ -96,28 +95,14 @@ def _divides_by_one_number(plan: Plan, node: "onnx.NodeProto") -> bool:
     window, pads = attribute(node, "kernel_shape", []), attribute(node, "pads", [])
     if not window or math.prod(window) > LARGEST_WINDOW or attribute(node, "auto_pad", b"NOTSET") != b"NOTSET":
         return False
-    _, channels, *lengths = plan.graph.shape(node.input[0]) or [0, 0]
-    if not channels or (any(pads) and not attribute(node, "count_include_pad", 0)):
+    shape = plan.graph.shape(node.input[0])
+    if not any(shape[1:2]) or (any(pads) and not attribute(node, "count_include_pad", 0)):
         return False
     if not attribute(node, "ceil_mode", 0):
         return True
     strides = attribute(node, "strides", [1] * len(window))
-    steps = zip(lengths, window, strides, strict=False)
+    steps = zip(shape[2:], window, strides, strict=True)
     return not any(pads) and all(length and not (length - size) % stride for length, size, stride in steps)
-
-
-def _write_convolution(plan: Plan, node: "onnx.NodeProto") -> None:
-    """Turn an average, in place, into a depthwise convolution by equal weights, which int8 holds exactly."""
-    from onnx import helper
-
-    channels, window = plan.graph.shape(node.input[0])[1], attribute(node, "kernel_shape", [])
-    others = [found for found in node.attribute if found.name in ("kernel_shape", "strides", "pads")]
-    weight = np.full((channels, 1, *window), 1 / math.prod(window), np.float32)
-    node.input.append(plan.graph.add_constant(f"{node.output[0]}.window", weight))
-    node.op_type = "Conv"
-    del node.attribute[:]
-    node.attribute.extend([*others, helper.make_attribute("group", channels)])
-    plan.int8_weights.add(node.output[0])
 
 
 @handles("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Split", "MaxPool", "Resize")

@@ -56,7 +56,8 @@ class Dialect:
 class Plan:
     """What the rules decide: which tensors carry a pair, who reads it, which weights become int8.
 
-    `pairs`: tensor -> first outputs of the nodes that read the pair, or None for all readers.
+    `pairs`: tensor -> first outputs of the nodes that read the pair, or None for all readers. `as_convolutions`: outputs of the
+    averages that are to be written as convolutions by equal weights.
     """
 
     graph: Graph
@@ -65,6 +66,7 @@ class Plan:
     kept: dict[str, str]
     pairs: dict[str, set[str] | None] = field(default_factory=dict)
     int8_weights: set[str] = field(default_factory=set)
+    as_convolutions: set[str] = field(default_factory=set)
     float_reasons: dict[str, str] = field(default_factory=dict)
     _leading: set[str] = field(default_factory=set)
 

@@ -1,11 +1,13 @@
 """Writing the Q/DQ pairs of a plan into its graph."""
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.lowering.graph import attribute
 from workbench.lowering.plan import Dialect, Plan
 from workbench.lowering.ranges import Quantizer
 from workbench.lowering.simplify import original_weight
@@ -65,6 +67,8 @@ class _Writer:
         """Replace a matrix operator's stored weight and bias; returns the nodes that dequantize them."""
         if node.output[0] not in self._plan.int8_weights:
             return []
+        if node.output[0] in self._plan.as_convolutions:
+            self._become_convolution(node)
         source, name = node.input[:2]
         bias = bias_of(self._graph, node) if self._dialect.int32_bias else None
         input_scale = 1.0 if bias is None else float(self._quantizers[source].scale)
@@ -85,6 +89,18 @@ class _Writer:
             node.input[2] = f"{label}.bias"
             nodes.append(self._dequantize(f"{label}.bias", quantize_bias(bias, scale), scale, node.input[2], axis=0))
         return nodes
+
+    def _become_convolution(self, average: "onnx.NodeProto") -> None:
+        """Turn an average, in place, into a depthwise convolution by equal weights, which int8 holds exactly."""
+        from onnx import helper
+
+        channels, window = self._graph.shape(average.input[0])[1], attribute(average, "kernel_shape", [])
+        others = [found for found in average.attribute if found.name in ("kernel_shape", "strides", "pads")]
+        weight = np.full((channels, 1, *window), 1 / math.prod(window), np.float32)
+        average.input.append(self._graph.add_constant(f"{average.output[0]}.window", weight))
+        average.op_type = "Conv"
+        del average.attribute[:]
+        average.attribute.extend([*others, helper.make_attribute("group", channels)])
 
     def _dequantize(
         self, name: str, values: NDArray[Any], scale: NDArray[np.float32], output: str, *, axis: int

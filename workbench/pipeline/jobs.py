@@ -10,7 +10,7 @@ from workbench.files import content_hash
 from workbench.machine import this_machine
 
 AT_ONCE = 4  # at most, on a machine with many cores: each holds a model, and a runtime, in memory
-HEARD_S = 0.5
+HEARD_S = 0.5  # at most, until a signal is answered
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 

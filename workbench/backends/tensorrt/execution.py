@@ -17,7 +17,8 @@ Shapes = tuple[tuple[int, ...], ...]
 class Execution:
     """Runs an engine on one stream; `log` is what TensorRT complains to, `graph`: a run is recorded and replayed.
 
-    `shapes` are those of the inputs that are bound. Raises DeviceError where the GPU is at fault, UnsupportedError where the plan does not take what it is given.
+    `shapes` are those of the inputs that are bound. Raises DeviceError where the GPU is at fault, UnsupportedError where the plan
+    does not take what it is given.
     """
 
     def __init__(self, tensorrt: Any, engine: Any, plan: Plan, log: Any, *, pinned: bool, graph: bool) -> None:
